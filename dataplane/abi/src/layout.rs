@@ -1,0 +1,499 @@
+//! Where everything lies in the shared region, and how the two sides agree on it.
+//!
+//! ```text
+//! header | limits | usage | acknowledgements, one line a worker | policy slots
+//!        | per worker: counters, media delay histogram, session records, stream records
+//! ```
+//! All offsets are in words of eight octets and on cache lines.
+
+use core::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Release},
+};
+
+use crate::counters::{BLOCK_WORDS, Counters};
+use crate::histogram::{HISTOGRAM_WORDS, Histogram};
+use crate::limits::{LIMITS_WORDS, LimitWords};
+use crate::publish::{PolicySlots, publish_words};
+use crate::records::{SESSION_WORDS, STREAM_WORDS};
+use crate::usage::{USAGE_WORDS, Usage};
+use crate::{Counter, Reason};
+
+/// Version of the layout and of everything that crosses with it; raised with each change.
+pub const LAYOUT_VERSION: u64 = 1;
+
+/// File name of the region in the runtime directory.
+pub const REGION_NAME: &str = "region";
+
+const MAGIC: u64 = u64::from_be_bytes(*b"ucproxy\0");
+const HEADER_WORDS: usize = 16;
+const LINE_WORDS: usize = 8;
+
+/// Words of the header, by position.
+#[derive(Clone, Copy)]
+enum Head {
+    Magic,
+    Version,
+    Hash,
+    Workers,
+    Sessions,
+    Streams,
+    ImageWords,
+    Pid,
+    Started,
+    Ready,
+    Heartbeat,
+    BootHash,
+}
+
+/// How large the tables of a region are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Workers that the region has room for, 1 to [`Shape::WORKERS_MAX`].
+    pub workers: usize,
+    /// Session records a worker.
+    pub sessions: usize,
+    /// Stream records a worker.
+    pub streams: usize,
+    /// Words of one policy image.
+    pub image_words: usize,
+}
+
+impl Shape {
+    /// Most workers that a region may have.
+    pub const WORKERS_MAX: usize = 64;
+    /// Most records of a kind that one worker may have.
+    pub const RECORDS_MAX: usize = 1 << 22;
+    /// Most words of a policy image: 256 MiB.
+    pub const IMAGE_WORDS_MAX: usize = 32 << 20;
+
+    /// Words of the whole region.
+    #[must_use]
+    pub const fn words(&self) -> usize {
+        self.workers_at() + self.workers * self.worker_words()
+    }
+
+    const fn limits_at() -> usize {
+        HEADER_WORDS
+    }
+
+    const fn usage_at() -> usize {
+        Self::limits_at() + LIMITS_WORDS
+    }
+
+    const fn acks_at() -> usize {
+        Self::usage_at() + USAGE_WORDS
+    }
+
+    const fn policy_at(&self) -> usize {
+        Self::acks_at() + self.workers * LINE_WORDS
+    }
+
+    const fn workers_at(&self) -> usize {
+        (self.policy_at() + publish_words(self.image_words)).next_multiple_of(LINE_WORDS)
+    }
+
+    const fn worker_words(&self) -> usize {
+        let records = self.sessions * SESSION_WORDS + self.streams * STREAM_WORDS;
+        (BLOCK_WORDS + HISTOGRAM_WORDS + records).next_multiple_of(LINE_WORDS)
+    }
+
+    const fn is_sane(&self) -> bool {
+        self.workers >= 1
+            && self.workers <= Self::WORKERS_MAX
+            && self.sessions <= Self::RECORDS_MAX
+            && self.streams <= Self::RECORDS_MAX
+            && self.image_words <= Self::IMAGE_WORDS_MAX
+    }
+}
+
+/// Why a region cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LayoutError {
+    /// The region does not begin like one of ours.
+    #[error("not a ucproxy region")]
+    NotARegion,
+    /// The other process speaks another version.
+    #[error(
+        "shared memory has layout version {theirs} (hash {their_hash:016x}), this program has {ours} (hash {our_hash:016x})"
+    )]
+    Version {
+        /// Version in the region.
+        theirs: u64,
+        /// Hash in the region.
+        their_hash: u64,
+        /// Version of this program.
+        ours: u64,
+        /// Hash of this program.
+        our_hash: u64,
+    },
+    /// The sizes in the header are impossible or do not fit the region.
+    #[error("shared memory header gives sizes that do not fit")]
+    Shape,
+}
+
+/// The whole region.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout<'r> {
+    words: &'r [AtomicU64],
+    shape: Shape,
+}
+
+impl<'r> Layout<'r> {
+    /// Lays an empty region out over zeroed `words`. Only the data plane calls this.
+    ///
+    /// # Errors
+    /// [`LayoutError::Shape`] when `shape` is impossible or needs more words.
+    pub fn format(words: &'r [AtomicU64], shape: Shape) -> Result<Self, LayoutError> {
+        if !shape.is_sane() || words.len() < shape.words() {
+            return Err(LayoutError::Shape);
+        }
+        let layout = Self { words, shape };
+        layout.set(Head::Version, LAYOUT_VERSION);
+        layout.set(Head::Hash, layout_hash());
+        layout.set(Head::Workers, shape.workers as u64);
+        layout.set(Head::Sessions, shape.sessions as u64);
+        layout.set(Head::Streams, shape.streams as u64);
+        layout.set(Head::ImageWords, shape.image_words as u64);
+        layout.set(Head::Magic, MAGIC);
+        Ok(layout)
+    }
+
+    /// Reads the layout of a region that the data plane made.
+    ///
+    /// # Errors
+    /// See [`LayoutError`]; nothing of the region is believed before it fits.
+    pub fn open(words: &'r [AtomicU64]) -> Result<Self, LayoutError> {
+        let head = |h: Head| words.get(h as usize).map_or(0, |w| w.load(Acquire));
+        if words.len() < HEADER_WORDS || head(Head::Magic) != MAGIC {
+            return Err(LayoutError::NotARegion);
+        }
+        let (theirs, their_hash) = (head(Head::Version), head(Head::Hash));
+        if theirs != LAYOUT_VERSION || their_hash != layout_hash() {
+            let (ours, our_hash) = (LAYOUT_VERSION, layout_hash());
+            return Err(LayoutError::Version {
+                theirs,
+                their_hash,
+                ours,
+                our_hash,
+            });
+        }
+        let size = |h| usize::try_from(head(h)).unwrap_or(usize::MAX);
+        let shape = Shape {
+            workers: size(Head::Workers),
+            sessions: size(Head::Sessions),
+            streams: size(Head::Streams),
+            image_words: size(Head::ImageWords),
+        };
+        if !shape.is_sane() || words.len() < shape.words() {
+            return Err(LayoutError::Shape);
+        }
+        Ok(Self { words, shape })
+    }
+
+    /// Sizes of the tables.
+    #[must_use]
+    pub const fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// The limits.
+    #[must_use]
+    pub fn limits(&self) -> Option<LimitWords<'r>> {
+        LimitWords::new(self.slice(Shape::limits_at(), LIMITS_WORDS)?)
+    }
+
+    /// The pools.
+    #[must_use]
+    pub fn usage(&self) -> Option<Usage<'r>> {
+        Usage::new(self.slice(Shape::usage_at(), USAGE_WORDS)?)
+    }
+
+    /// The policy images.
+    #[must_use]
+    pub fn policy(&self) -> Option<PolicySlots<'r>> {
+        let words = publish_words(self.shape.image_words);
+        PolicySlots::new(self.slice(self.shape.policy_at(), words)?)
+    }
+
+    /// The generation that `worker` last said it obeys.
+    #[must_use]
+    pub fn acknowledged(&self, worker: usize) -> u64 {
+        self.ack_word(worker).map_or(0, |w| w.load(Acquire))
+    }
+
+    /// Says that `worker` obeys `generation` and holds nothing of the one before.
+    pub fn acknowledge(&self, worker: usize, generation: u64) {
+        if let Some(word) = self.ack_word(worker) {
+            word.store(generation, Release);
+        }
+    }
+
+    /// The counters of `worker`.
+    #[must_use]
+    pub fn counters(&self, worker: usize) -> Option<Counters<'r>> {
+        Counters::new(self.slice(self.worker_at(worker)?, BLOCK_WORDS)?)
+    }
+
+    /// The media delay histogram of `worker`: nanoseconds from receive burst to transmit burst.
+    #[must_use]
+    pub fn media_delay(&self, worker: usize) -> Option<Histogram<'r>> {
+        let at = self.worker_at(worker)? + BLOCK_WORDS;
+        Histogram::new(self.slice(at, HISTOGRAM_WORDS)?)
+    }
+
+    /// The words of session record `index` of `worker`.
+    #[must_use]
+    pub fn session(&self, worker: usize, index: usize) -> Option<&'r [AtomicU64]> {
+        if index >= self.shape.sessions {
+            return None;
+        }
+        let base = self.worker_at(worker)? + BLOCK_WORDS + HISTOGRAM_WORDS;
+        self.slice(base + index * SESSION_WORDS, SESSION_WORDS)
+    }
+
+    /// The words of stream record `index` of `worker`.
+    #[must_use]
+    pub fn stream(&self, worker: usize, index: usize) -> Option<&'r [AtomicU64]> {
+        if index >= self.shape.streams {
+            return None;
+        }
+        let base = self.worker_at(worker)? + BLOCK_WORDS + HISTOGRAM_WORDS;
+        let base = base + self.shape.sessions * SESSION_WORDS;
+        self.slice(base + index * STREAM_WORDS, STREAM_WORDS)
+    }
+
+    /// Workers that the data plane runs; zero until it is ready.
+    #[must_use]
+    pub fn workers_running(&self) -> usize {
+        usize::try_from(self.get(Head::Ready))
+            .unwrap_or(0)
+            .min(self.shape.workers)
+    }
+
+    /// Says how many workers run. Only the data plane calls this.
+    pub fn set_workers_running(&self, workers: usize) {
+        self.set(Head::Ready, workers as u64);
+    }
+
+    /// Process id of the data plane.
+    #[must_use]
+    pub fn pid(&self) -> u64 {
+        self.get(Head::Pid)
+    }
+
+    /// Wall clock at the data plane's start, seconds since 1970.
+    #[must_use]
+    pub fn started(&self) -> u64 {
+        self.get(Head::Started)
+    }
+
+    /// Records who made the region and when. Only the data plane calls this.
+    pub fn set_origin(&self, pid: u64, started: u64) {
+        self.set(Head::Pid, pid);
+        self.set(Head::Started, started);
+    }
+
+    /// The data plane's clock, nanoseconds, when it last did its housekeeping.
+    #[must_use]
+    pub fn heartbeat(&self) -> u64 {
+        self.get(Head::Heartbeat)
+    }
+
+    /// Notes that the data plane is alive. Only its management thread calls this.
+    pub fn beat(&self, nanos: u64) {
+        self.set(Head::Heartbeat, nanos);
+    }
+
+    /// A hash of the boot section that the data plane runs with.
+    #[must_use]
+    pub fn boot_hash(&self) -> u64 {
+        self.get(Head::BootHash)
+    }
+
+    /// Records the hash of the boot section. Only the data plane calls this.
+    pub fn set_boot_hash(&self, hash: u64) {
+        self.set(Head::BootHash, hash);
+    }
+
+    fn ack_word(&self, worker: usize) -> Option<&'r AtomicU64> {
+        if worker >= self.shape.workers {
+            return None;
+        }
+        self.words.get(Shape::acks_at() + worker * LINE_WORDS)
+    }
+
+    fn worker_at(&self, worker: usize) -> Option<usize> {
+        (worker < self.shape.workers)
+            .then(|| self.shape.workers_at() + worker * self.shape.worker_words())
+    }
+
+    fn slice(&self, at: usize, len: usize) -> Option<&'r [AtomicU64]> {
+        self.words.get(at..at.checked_add(len)?)
+    }
+
+    fn get(&self, head: Head) -> u64 {
+        self.words.get(head as usize).map_or(0, |w| w.load(Acquire))
+    }
+
+    fn set(&self, head: Head, value: u64) {
+        if let Some(word) = self.words.get(head as usize) {
+            word.store(value, Release);
+        }
+    }
+}
+
+/// Every counter and refusal, summed over all workers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Totals {
+    /// Counters, in order.
+    pub counters: Vec<(Counter, u64)>,
+    /// Refusals, in order.
+    pub refusals: Vec<(Reason, u64)>,
+}
+
+impl Totals {
+    /// Adds up the blocks of all workers.
+    #[must_use]
+    pub fn read(layout: &Layout<'_>) -> Self {
+        let blocks: Vec<_> = (0..layout.shape().workers)
+            .filter_map(|worker| layout.counters(worker))
+            .collect();
+        let count = |c| blocks.iter().map(|b| b.count(c)).sum();
+        let refused = |r| blocks.iter().map(|b| b.refused(r)).sum();
+        Self {
+            counters: Counter::ALL.iter().map(|&c| (c, count(c))).collect(),
+            refusals: Reason::ALL.iter().map(|&r| (r, refused(r))).collect(),
+        }
+    }
+}
+
+/// A hash over what determines the meaning of the region, so that two builds that differ in it
+/// refuse each other even if somebody forgot to raise [`LAYOUT_VERSION`].
+#[must_use]
+pub fn layout_hash() -> u64 {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    let mut eat = |bytes: &[u8]| {
+        for &byte in bytes {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    };
+    for reason in Reason::ALL {
+        eat(reason.name().as_bytes());
+    }
+    for counter in Counter::ALL {
+        eat(counter.name().as_bytes());
+    }
+    let sizes = [
+        HEADER_WORDS,
+        LIMITS_WORDS,
+        USAGE_WORDS,
+        BLOCK_WORDS,
+        HISTOGRAM_WORDS,
+        SESSION_WORDS,
+        STREAM_WORDS,
+    ];
+    for size in sizes {
+        eat(&(size as u64).to_le_bytes());
+    }
+    hash
+}
+
+const _: () = assert!(HEADER_WORDS.is_multiple_of(LINE_WORDS));
+const _: () = assert!(USAGE_WORDS.is_multiple_of(LINE_WORDS));
+const _: () = assert!((Head::BootHash as usize) < HEADER_WORDS);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::sync::atomic::Ordering::Relaxed;
+
+    const SHAPE: Shape = Shape {
+        workers: 2,
+        sessions: 3,
+        streams: 5,
+        image_words: 16,
+    };
+
+    fn words(n: usize) -> Vec<AtomicU64> {
+        (0..n).map(|_| AtomicU64::new(0)).collect()
+    }
+
+    #[test]
+    fn what_was_laid_out_opens_with_the_same_shape() {
+        let words = words(SHAPE.words());
+        Layout::format(&words, SHAPE).unwrap();
+        assert_eq!(Layout::open(&words).unwrap().shape(), SHAPE);
+    }
+
+    #[test]
+    fn areas_do_not_overlap_and_fill_the_region() {
+        let words = words(SHAPE.words());
+        let layout = Layout::format(&words, SHAPE).unwrap();
+        let mut seen = vec![false; words.len()];
+        let mut claim = |part: &[AtomicU64]| {
+            let start = (part.as_ptr() as usize - words.as_ptr() as usize) / 8;
+            for taken in &mut seen[start..start + part.len()] {
+                assert!(!*taken);
+                *taken = true;
+            }
+        };
+        for worker in 0..SHAPE.workers {
+            for i in 0..SHAPE.sessions {
+                claim(layout.session(worker, i).unwrap());
+            }
+            for i in 0..SHAPE.streams {
+                claim(layout.stream(worker, i).unwrap());
+            }
+            assert!(layout.counters(worker).is_some() && layout.media_delay(worker).is_some());
+        }
+        assert!(layout.session(0, SHAPE.sessions).is_none());
+        assert!(layout.stream(SHAPE.workers, 0).is_none());
+    }
+
+    #[test]
+    fn another_version_is_refused_with_both_numbers() {
+        let words = words(SHAPE.words());
+        Layout::format(&words, SHAPE).unwrap();
+        words[Head::Version as usize].store(99, Relaxed);
+        let error = Layout::open(&words).unwrap_err();
+        assert!(matches!(
+            error,
+            LayoutError::Version {
+                theirs: 99,
+                ours: LAYOUT_VERSION,
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn impossible_sizes_are_refused() {
+        for head in [
+            Head::Workers,
+            Head::Sessions,
+            Head::Streams,
+            Head::ImageWords,
+        ] {
+            let words = words(SHAPE.words());
+            Layout::format(&words, SHAPE).unwrap();
+            for value in [u64::MAX, 1 << 40, 1 << 20] {
+                words[head as usize].store(value, Relaxed);
+                assert_eq!(Layout::open(&words).unwrap_err(), LayoutError::Shape);
+            }
+        }
+        assert_eq!(
+            Layout::open(&words(4)).unwrap_err(),
+            LayoutError::NotARegion
+        );
+    }
+
+    #[test]
+    fn workers_acknowledge_on_their_own_lines() {
+        let words = words(SHAPE.words());
+        let layout = Layout::format(&words, SHAPE).unwrap();
+        layout.acknowledge(1, 7);
+        layout.acknowledge(9, 8);
+        assert_eq!((layout.acknowledged(0), layout.acknowledged(1)), (0, 7));
+    }
+}

@@ -1,0 +1,127 @@
+//! Private keys on their way from control to the data plane.
+//!
+//! They travel over the data plane's socket (`dataplane.sock` in the runtime directory, mode
+//! 0600), never through memory that a reader of statistics can map. A message is its length as
+//! four octets, big-endian, then the postcard encoding; control pushes all keys that a policy
+//! names before it publishes that policy.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
+
+use crate::policy::KeyId;
+
+/// File name of the data plane's socket in the runtime directory.
+pub const SOCKET_NAME: &str = "dataplane.sock";
+
+/// Longest message either way, in octets.
+pub const MESSAGE_MAX: usize = 1 << 20;
+
+/// A private key.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secret {
+    /// The certificate that the key belongs to.
+    pub id: KeyId,
+    /// The key, DER (PKCS #8, PKCS #1 or SEC 1).
+    pub der: Vec<u8>,
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secret")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.der.zeroize();
+    }
+}
+
+/// What control says to the data plane.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Holds these keys from now on, and none but these once a policy without the others is in
+    /// force.
+    PutKeys {
+        /// Layout version of the sender.
+        layout_version: u64,
+        /// The keys.
+        keys: Vec<Secret>,
+    },
+}
+
+/// What the data plane answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Response {
+    /// Done.
+    Ok,
+    /// Layout versions differ; the data plane's is given.
+    WrongVersion(u64),
+    /// The message does not decode or is too long.
+    Malformed,
+}
+
+/// Encodes a message with its length in front; the caller wipes the result.
+#[must_use]
+pub fn encode<T: Serialize>(message: &T) -> Option<Vec<u8>> {
+    let mut body = postcard::to_allocvec(message).ok()?;
+    let framed = (body.len() <= MESSAGE_MAX).then(|| {
+        let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
+        let mut framed = Vec::with_capacity(4 + body.len());
+        framed.extend_from_slice(&len.to_be_bytes());
+        framed.extend_from_slice(&body);
+        framed
+    });
+    body.zeroize();
+    framed
+}
+
+/// Decodes the body of a message.
+#[must_use]
+pub fn decode<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Option<T> {
+    match postcard::take_from_bytes(body) {
+        Ok((message, [])) => Some(message),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> Request {
+        Request::PutKeys {
+            layout_version: 1,
+            keys: vec![Secret {
+                id: KeyId([7; 32]),
+                der: vec![1, 2, 3],
+            }],
+        }
+    }
+
+    #[test]
+    fn message_round_trips() {
+        let framed = encode(&request()).unwrap();
+        assert_eq!(
+            usize::try_from(u32::from_be_bytes(framed[..4].try_into().unwrap())).unwrap(),
+            framed.len() - 4
+        );
+        assert_eq!(decode::<Request>(&framed[4..]), Some(request()));
+    }
+
+    #[test]
+    fn debug_output_shows_no_key() {
+        let text = format!(
+            "{:?}",
+            Secret {
+                id: KeyId([0; 32]),
+                der: vec![0xaa; 4]
+            }
+        );
+        assert!(!text.contains("170") && !text.contains("aa"), "{text}");
+    }
+}
