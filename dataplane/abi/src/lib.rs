@@ -19,10 +19,12 @@ pub mod reason;
 pub mod records;
 pub mod secrets;
 pub mod seqlock;
+pub mod suite;
 pub mod usage;
 
 pub use counters::Counter;
 pub use limits::{Limit, Limits};
 pub use now::Now;
 pub use reason::Reason;
+pub use suite::Suite;
 pub use usage::{Permit, Pool};

@@ -112,7 +112,7 @@ pub struct StreamSide {
     pub local: SocketAddr,
     /// The peer's RTP address, signalled or learnt; unspecified when unknown.
     pub remote: SocketAddr,
-    /// SRTP suite on this side: 0 is clear, else 1 + position in the `srtp` crate's list.
+    /// SRTP suite on this side: 0 is clear, else [`crate::Suite::id`].
     pub suite: u16,
     /// What came in on this side.
     pub flow: StreamFlow,
