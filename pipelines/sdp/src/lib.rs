@@ -22,6 +22,9 @@ mod media;
 mod rewrite;
 mod suite;
 
+#[cfg(test)]
+mod tests;
+
 pub use address::{Connection, Endpoint, Origin};
 pub use crypto::{Crypto, KeySalt, Mki};
 pub use description::Sdp;
