@@ -1,0 +1,21 @@
+//! End-to-end runs: the real binaries between real peers, in network namespaces.
+//!
+//! A run builds a [`lab::Lab`], starts peers in it ([`kamailio`], [`baresip`], `openssl`) and the
+//! proxy's processes, and watches them. Everything that it starts dies with it.
+//!
+//! Deliberately absent: sleeps in place of conditions ([`wait`] has the only one), and skipping:
+//! a missing tool or right is a failure that says so.
+
+pub mod baresip;
+pub mod call;
+pub mod certs;
+pub mod ctrl;
+pub mod error;
+pub mod kamailio;
+pub mod lab;
+pub mod netns;
+pub mod process;
+pub mod template;
+pub mod tone;
+pub mod wait;
+pub mod wav;

@@ -1,0 +1,1 @@
+//! Rules of the repository that neither the compiler nor cargo-deny checks.
