@@ -1,0 +1,94 @@
+//! Expanded keys.
+
+use core::fmt;
+
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::ffi::{GcmData, Pads, Schedule, prefetch};
+
+/// The ciphers of SRTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cipher {
+    /// AES-128 in counter mode with HMAC-SHA1 (RFC 3711).
+    AesCm128,
+    /// AES-192 in counter mode with HMAC-SHA1 (RFC 6188).
+    AesCm192,
+    /// AES-256 in counter mode with HMAC-SHA1 (RFC 6188).
+    AesCm256,
+    /// AES-128 in Galois/counter mode (RFC 7714).
+    AesGcm128,
+    /// AES-256 in Galois/counter mode (RFC 7714).
+    AesGcm256,
+}
+
+impl Cipher {
+    /// Octets of the cipher key.
+    #[must_use]
+    pub const fn key_len(self) -> usize {
+        match self {
+            Self::AesCm128 | Self::AesGcm128 => 16,
+            Self::AesCm192 => 24,
+            Self::AesCm256 | Self::AesGcm256 => 32,
+        }
+    }
+}
+
+/// Counter-mode key schedule of `N` octets with the state of its HMAC.
+#[repr(C, align(64))]
+pub(crate) struct CmKey<const N: usize> {
+    pub(crate) schedule: Schedule<N>,
+    pub(crate) pads: Pads,
+}
+
+/// An AES-GCM key of `N` octets that is expanded anew for each packet.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct PackedKey<const N: usize>(pub(crate) [u8; N]);
+
+/// The forms of a key.
+pub(crate) enum Form {
+    Cm128(Box<CmKey<176>>),
+    Cm192(Box<CmKey<208>>),
+    Cm256(Box<CmKey<240>>),
+    Gcm128(Box<GcmData>),
+    Gcm256(Box<GcmData>),
+    Gcm128Packed(PackedKey<16>),
+    Gcm256Packed(Box<PackedKey<32>>),
+}
+
+/// A key made ready for the ciphers, wiped when dropped.
+pub struct Key(pub(crate) Form);
+
+impl Key {
+    /// Asks the processor to fetch the key, for use a few hundred nanoseconds later.
+    #[inline]
+    pub fn prefetch(&self) {
+        match &self.0 {
+            Form::Cm128(key) => prefetch(&**key),
+            Form::Cm192(key) => prefetch(&**key),
+            Form::Cm256(key) => prefetch(&**key),
+            Form::Gcm128(key) | Form::Gcm256(key) => prefetch(&**key),
+            Form::Gcm128Packed(_) => {}
+            Form::Gcm256Packed(key) => prefetch(&**key),
+        }
+    }
+
+    pub(crate) const fn is_gcm(&self) -> bool {
+        !matches!(self.0, Form::Cm128(_) | Form::Cm192(_) | Form::Cm256(_))
+    }
+
+    /// The HMAC state of a counter-mode key.
+    pub(crate) fn pads(&self) -> Option<&Pads> {
+        match &self.0 {
+            Form::Cm128(key) => Some(&key.pads),
+            Form::Cm192(key) => Some(&key.pads),
+            Form::Cm256(key) => Some(&key.pads),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(..)")
+    }
+}

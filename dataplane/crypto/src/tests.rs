@@ -1,0 +1,378 @@
+use proptest::prelude::*;
+
+use crate::{BURST, Cipher, CryptoError, Job, Key, Manager, Op, Outcome, Span, Tag};
+
+const CIPHERS: [Cipher; 5] = [
+    Cipher::AesCm128,
+    Cipher::AesCm192,
+    Cipher::AesCm256,
+    Cipher::AesGcm128,
+    Cipher::AesGcm256,
+];
+
+fn is_gcm(cipher: Cipher) -> bool {
+    matches!(cipher, Cipher::AesGcm128 | Cipher::AesGcm256)
+}
+
+/// A key that differs by cipher and by `seed`.
+fn key(manager: &Manager, cipher: Cipher, seed: u8) -> Key {
+    let octets: Vec<u8> = (0..32).map(|i: u8| i.wrapping_mul(7) ^ seed).collect();
+    let auth = if is_gcm(cipher) {
+        &[][..]
+    } else {
+        &octets[..20]
+    };
+    manager
+        .key(cipher, &octets[..cipher.key_len()], auth)
+        .unwrap()
+}
+
+fn span(start: usize, len: usize) -> Span {
+    Span {
+        start: u16::try_from(start).unwrap(),
+        len: u16::try_from(len).unwrap(),
+    }
+}
+
+fn iv(octets: &[u8]) -> [u8; 16] {
+    let mut iv = [0; 16];
+    iv[..octets.len()].copy_from_slice(octets);
+    iv
+}
+
+/// A job over a packet laid out as header, payload and four octets of trailer.
+fn job<'a>(key: &'a Key, op: Op, packet: &'a mut [u8], header: usize, tag: Tag) -> Job<'a> {
+    let payload = packet.len() - header - 4;
+    let auth = if key.is_gcm() {
+        span(0, header)
+    } else {
+        span(0, packet.len())
+    };
+    let cipher = span(header, payload);
+    let iv = [9; 16];
+    Job {
+        key,
+        op,
+        packet,
+        iv,
+        cipher,
+        auth,
+        aad: None,
+        tag,
+        outcome: Outcome::Pending,
+    }
+}
+
+#[test]
+fn counter_mode_makes_the_published_key_streams() {
+    let mut manager = Manager::new().unwrap();
+    for (name, cipher) in [
+        ("rfc3711-b2", Cipher::AesCm128),
+        ("rfc6188-192", Cipher::AesCm192),
+        ("rfc6188-256", Cipher::AesCm256),
+    ] {
+        let case = vectors::srtp(name);
+        let key = manager.key(cipher, case.get("key"), &[0; 20]).unwrap();
+        for (block, expected) in case.with_prefix("block-") {
+            let counter = vectors::hex(block).unwrap();
+            let mut packet = [0; 16];
+            let mut jobs = [Job {
+                iv: iv(&[case.get("salt"), &counter].concat()),
+                cipher: span(0, 16),
+                ..job(&key, Op::Seal, &mut packet, 12, Tag::empty(10))
+            }];
+            manager.run(&mut jobs);
+            assert_eq!(jobs[0].outcome, Outcome::Done);
+            assert_eq!(packet, *expected, "{name} block {block}");
+        }
+    }
+}
+
+#[test]
+fn hmac_makes_the_published_tag() {
+    let mut manager = Manager::new().unwrap();
+    let case = vectors::srtp("rfc2202-1");
+    let key = manager
+        .key(Cipher::AesCm128, &[0; 16], case.get("key"))
+        .unwrap();
+    let mut packet = case.get("data").to_vec();
+    let auth = span(0, packet.len());
+    for len in [4, 10, 20] {
+        let cipher = Span::default();
+        let tag = Tag::empty(len);
+        let mut jobs = [Job {
+            auth,
+            cipher,
+            ..job(&key, Op::Seal, &mut packet, 0, tag)
+        }];
+        manager.run(&mut jobs);
+        assert_eq!(jobs[0].tag.octets(), &case.get("mac")[..usize::from(len)]);
+    }
+    assert_eq!(packet, case.get("data"));
+}
+
+#[test]
+fn galois_mode_makes_the_published_packets() {
+    let mut manager = Manager::new().unwrap();
+    for (name, cipher) in [
+        ("rfc7714-128", Cipher::AesGcm128),
+        ("rfc7714-256", Cipher::AesGcm256),
+    ] {
+        let case = vectors::srtp(name);
+        for key in [
+            manager.key(cipher, case.get("key"), &[]).unwrap(),
+            manager.packed_key(cipher, case.get("key"), &[]).unwrap(),
+        ] {
+            let (mut packet, sealed) = (case.get("rtp").to_vec(), case.get("srtp"));
+            let (auth, payload) = (span(0, 12), span(12, packet.len() - 12));
+            let seal = Job {
+                iv: iv(case.get("rtp_iv")),
+                auth,
+                cipher: payload,
+                ..job(&key, Op::Seal, &mut packet, 12, Tag::empty(16))
+            };
+            let mut jobs = [seal];
+            manager.run(&mut jobs);
+            assert_eq!(jobs[0].tag.octets(), &sealed[sealed.len() - 16..]);
+            assert_eq!(packet, sealed[..sealed.len() - 16]);
+        }
+    }
+}
+
+#[test]
+fn galois_mode_takes_additional_data_from_two_places_and_no_payload() {
+    let mut manager = Manager::new().unwrap();
+    let case = vectors::srtp("rfc7714-128");
+    let key = manager
+        .packed_key(Cipher::AesGcm128, case.get("key"), &[])
+        .unwrap();
+    let sealed = case.get("srtcp_encrypted");
+    let (body, word) = sealed.split_at(sealed.len() - 4);
+    let (body, tag) = body.split_at(body.len() - 16);
+    let mut packet = body.to_vec();
+    let open = Job {
+        iv: iv(case.get("rtcp_iv")),
+        cipher: span(8, packet.len() - 8),
+        aad: Some([&body[..8], word].concat().try_into().unwrap()),
+        ..job(&key, Op::Open, &mut packet, 8, Tag::received(tag).unwrap())
+    };
+    let mut jobs = [open];
+    manager.run(&mut jobs);
+    assert_eq!(jobs[0].outcome, Outcome::Done);
+    assert_eq!(packet, case.get("rtcp"));
+
+    let sealed = case.get("srtcp_auth_only");
+    let (body, word) = sealed.split_at(sealed.len() - 4);
+    let (body, tag) = body.split_at(body.len() - 16);
+    let mut packet = [body, word].concat();
+    let auth = span(0, packet.len());
+    let open = Job {
+        iv: iv(case.get("rtcp_iv")),
+        cipher: Span::default(),
+        auth,
+        ..job(&key, Op::Open, &mut packet, 8, Tag::received(tag).unwrap())
+    };
+    let mut jobs = [open];
+    manager.run(&mut jobs);
+    assert_eq!(jobs[0].outcome, Outcome::Done);
+}
+
+/// Runs one job over a copy of `packet` and returns its outcome, its tag and the copy.
+fn run_one(
+    manager: &mut Manager,
+    key: &Key,
+    op: Op,
+    packet: &[u8],
+    tag: Tag,
+) -> (Outcome, Tag, Vec<u8>) {
+    let mut packet = packet.to_vec();
+    let mut jobs = [job(key, op, &mut packet, 12, tag)];
+    manager.run(&mut jobs);
+    let [Job { outcome, tag, .. }] = jobs;
+    (outcome, tag, packet)
+}
+
+#[test]
+fn any_burst_gives_what_its_jobs_give_alone() {
+    let mut manager = Manager::new().unwrap();
+    let keys: Vec<Key> = (0..80)
+        .map(|i: u8| key(&manager, CIPHERS[usize::from(i) % 5], i))
+        .collect();
+    for count in (1..=BURST + 2).chain([64, 80]) {
+        let plain: Vec<Vec<u8>> = (0..count)
+            .map(|i| vec![u8::try_from(i).unwrap(); 16 + i * 37 % 1400])
+            .collect();
+        let tag = |i: usize| Tag::empty(if keys[i].is_gcm() { 16 } else { 10 });
+        let mut sealed = plain.clone();
+        let packets = sealed.iter_mut().enumerate();
+        let mut jobs: Vec<Job<'_>> = packets
+            .map(|(i, packet)| job(&keys[i], Op::Seal, packet, 12, tag(i)))
+            .collect();
+        manager.run(&mut jobs);
+        let tags: Vec<Tag> = jobs.iter().map(|job| job.tag).collect();
+        assert!(jobs.iter().all(|job| job.outcome == Outcome::Done));
+        for i in 0..count {
+            let alone = run_one(&mut manager, &keys[i], Op::Seal, &plain[i], tag(i));
+            assert_eq!((alone.1.octets(), &alone.2), (tags[i].octets(), &sealed[i]));
+        }
+        // Every third packet is forged, and every fourth is only checked.
+        let mut opened = sealed.clone();
+        opened
+            .iter_mut()
+            .step_by(3)
+            .for_each(|packet| packet[5] ^= 1);
+        let arrived = opened.clone();
+        let op = |i: usize| {
+            if i.is_multiple_of(4) {
+                Op::Check
+            } else {
+                Op::Open
+            }
+        };
+        let packets = opened.iter_mut().enumerate();
+        let mut jobs: Vec<Job<'_>> = packets
+            .map(|(i, packet)| job(&keys[i], op(i), packet, 12, tags[i]))
+            .collect();
+        manager.run(&mut jobs);
+        let outcomes: Vec<Outcome> = jobs.iter().map(|job| job.outcome).collect();
+        for i in 0..count {
+            let forged = i.is_multiple_of(3);
+            assert_eq!(
+                outcomes[i],
+                if forged {
+                    Outcome::Forged
+                } else {
+                    Outcome::Done
+                }
+            );
+            let unchanged = forged || op(i) == Op::Check;
+            assert_eq!(
+                opened[i],
+                if unchanged { &arrived[i] } else { &plain[i] }[..]
+            );
+        }
+    }
+}
+
+#[test]
+fn every_octet_and_every_tag_bit_is_authenticated() {
+    let mut manager = Manager::new().unwrap();
+    for cipher in CIPHERS {
+        let key = key(&manager, cipher, 1);
+        let len = if is_gcm(cipher) { 16 } else { 4 };
+        let plain = [0x5a; 40];
+        let (_, tag, sealed) = run_one(&mut manager, &key, Op::Seal, &plain, Tag::empty(len));
+        let covered = if is_gcm(cipher) { 36 } else { 40 };
+        for bit in 0..covered * 8 {
+            let mut forged = sealed.clone();
+            forged[bit / 8] ^= 1 << (bit % 8);
+            let (outcome, _, after) = run_one(&mut manager, &key, Op::Open, &forged, tag);
+            assert_eq!(
+                (outcome, after),
+                (Outcome::Forged, forged),
+                "{cipher:?} bit {bit}"
+            );
+        }
+        for bit in 0..usize::from(len) * 8 {
+            let mut octets = tag.octets().to_vec();
+            octets[bit / 8] ^= 1 << (bit % 8);
+            let forged = Tag::received(&octets).unwrap();
+            let (outcome, ..) = run_one(&mut manager, &key, Op::Open, &sealed, forged);
+            assert_eq!(outcome, Outcome::Forged);
+        }
+    }
+}
+
+#[test]
+fn sealing_writes_nothing_outside_its_span() {
+    let mut manager = Manager::new().unwrap();
+    for cipher in CIPHERS {
+        let key = key(&manager, cipher, 2);
+        for len in 0..200 {
+            let mut packet = vec![0xee; 64 + len + 64];
+            let mut jobs = [Job {
+                cipher: span(64, len),
+                auth: span(0, 64),
+                ..job(&key, Op::Seal, &mut packet, 12, Tag::empty(16))
+            }];
+            manager.run(&mut jobs);
+            assert_eq!(jobs[0].outcome, Outcome::Done);
+            assert!(
+                packet[..64]
+                    .iter()
+                    .chain(&packet[64 + len..])
+                    .all(|&octet| octet == 0xee)
+            );
+        }
+    }
+}
+
+#[test]
+fn keys_of_the_wrong_length_are_refused() {
+    let manager = Manager::new().unwrap();
+    for cipher in CIPHERS {
+        let auth = if is_gcm(cipher) {
+            &[][..]
+        } else {
+            &[0; 20][..]
+        };
+        for len in (0..40).filter(|&len| len != cipher.key_len()) {
+            let key = vec![0; len];
+            let refused = Some(CryptoError::KeyLength);
+            assert_eq!(manager.key(cipher, &key, auth).err(), refused);
+            assert_eq!(manager.packed_key(cipher, &key, auth).err(), refused);
+        }
+        let key = vec![0; cipher.key_len()];
+        assert!(manager.key(cipher, &key, &[0; 19]).is_err());
+        assert!(manager.packed_key(cipher, &key, &[0; 19]).is_err());
+    }
+}
+
+#[test]
+fn impossible_tags_are_refused() {
+    let mut manager = Manager::new().unwrap();
+    assert!(Tag::received(&[0; 21]).is_none());
+    assert_eq!(Tag::empty(200).octets().len(), 20);
+    for cipher in CIPHERS {
+        let key = key(&manager, cipher, 3);
+        let (outcome, ..) = run_one(&mut manager, &key, Op::Open, &[0; 40], Tag::empty(0));
+        assert_eq!(outcome, Outcome::Invalid);
+    }
+    let key = key(&manager, Cipher::AesGcm128, 3);
+    let (outcome, ..) = run_one(&mut manager, &key, Op::Seal, &[0; 40], Tag::empty(17));
+    assert_eq!(outcome, Outcome::Invalid);
+}
+
+proptest! {
+    #[test]
+    fn spans_outside_the_packet_are_refused_and_touch_nothing(
+        cipher in 0..5_usize,
+        len in 0..100_usize,
+        spans in [0..120_u16, 0..120_u16, 0..120_u16, 0..120_u16],
+    ) {
+        let mut manager = Manager::new().unwrap();
+        let key = key(&manager, CIPHERS[cipher], 4);
+        let mut packet = vec![7; len];
+        let cipher = Span { start: spans[0], len: spans[1] };
+        let auth = Span { start: spans[2], len: spans[3] };
+        let within = cipher.range().end <= len && auth.range().end <= len;
+        let mut jobs = [Job {
+            key: &key,
+            op: Op::Seal,
+            packet: &mut packet,
+            iv: [0; 16],
+            cipher,
+            auth,
+            aad: None,
+            tag: Tag::empty(4),
+            outcome: Outcome::Pending,
+        }];
+        manager.run(&mut jobs);
+        if !within {
+            prop_assert_eq!(jobs[0].outcome, Outcome::Invalid);
+        }
+        if jobs[0].outcome == Outcome::Invalid {
+            prop_assert!(packet.iter().all(|&octet| octet == 7));
+        }
+    }
+}
