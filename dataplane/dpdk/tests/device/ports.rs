@@ -1,0 +1,264 @@
+//! Ports and queues, on software devices.
+
+use std::process::Command;
+use std::thread;
+
+use crate::common::{burst, pool, tags, with_eal};
+use arrayvec::ArrayVec;
+use dpdk::{Eal, Mbuf, Pool, Port, PortConfig, PortError, PortQueues, ring};
+use wire::{Burst, Frame, Nic};
+
+fn configure(eal: &Eal, name: &str, workers: u16, pool: &Pool) -> PortQueues {
+    Port::configure(
+        eal,
+        name,
+        &PortConfig {
+            workers,
+            ..PortConfig::default()
+        },
+        pool,
+    )
+    .unwrap()
+}
+
+/// Two ports, joined by `queues` queues of `slots` frames each way.
+fn cross(eal: &Eal, queues: u16, slots: u32, workers: u16, pool: &Pool) -> [PortQueues; 2] {
+    ring::cross(eal, "left", "right", queues, slots + 1).unwrap();
+    ["left", "right"].map(|name| configure(eal, &ring::port_name(name), workers, pool))
+}
+
+#[test]
+fn what_one_port_sends_the_other_receives_per_queue() {
+    with_eal(0, |eal| {
+        let pool = pool(&eal, "cross", 511);
+        let [mut left, mut right] = cross(&eal, 2, 63, 2, &pool);
+        let mut sent = burst(&pool, 8);
+        assert_eq!(left.pairs[1].tx_burst(&mut sent), 8);
+        assert!(sent.is_empty());
+
+        let mut received = Burst::new();
+        assert_eq!(right.pairs[0].rx_burst(&mut received), 0);
+        assert_eq!(right.pairs[1].rx_burst(&mut received), 8);
+        assert_eq!(tags(&received), (0..8).collect::<Vec<_>>());
+        assert_eq!(received[3].data().len(), 60);
+        drop(received);
+        assert_eq!(pool.available(), pool.size());
+    });
+}
+
+#[test]
+fn full_port_takes_the_front_and_leaves_the_rest() {
+    with_eal(0, |eal| {
+        let pool = pool(&eal, "partial", 511);
+        let [mut left, mut right] = cross(&eal, 1, 7, 1, &pool);
+        let mut frames = burst(&pool, 20);
+        assert_eq!(left.pairs[0].tx_burst(&mut frames), 7);
+        assert_eq!(tags(&frames), (7..20).collect::<Vec<_>>());
+        assert_eq!(left.pairs[0].tx_burst(&mut frames), 0);
+        assert_eq!(frames.len(), 13);
+
+        let mut received = Burst::new();
+        assert_eq!(right.pairs[0].rx_burst(&mut received), 7);
+        assert_eq!(left.pairs[0].tx_burst(&mut frames), 7);
+        assert_eq!(right.pairs[0].rx_burst(&mut received), 7);
+        assert_eq!(tags(&received), (0..14).collect::<Vec<_>>());
+        drop((frames, received));
+        assert_eq!(pool.available(), pool.size());
+    });
+}
+
+#[test]
+fn receiving_stops_at_the_room_of_the_burst() {
+    with_eal(0, |eal| {
+        let pool = pool(&eal, "room", 511);
+        let [mut left, mut right] = cross(&eal, 1, 63, 1, &pool);
+        left.pairs[0].tx_burst(&mut burst(&pool, 32));
+        let mut received = burst(&pool, 30);
+        assert_eq!(right.pairs[0].rx_burst(&mut received), 2);
+        assert_eq!(right.pairs[0].rx_burst(&mut received), 0);
+        assert_eq!(received.len(), 32);
+        assert_eq!(&tags(&received)[30..], [0, 1]);
+        // Frames in a ring belong to nobody: take them out.
+        received.clear();
+        assert_eq!(right.pairs[0].rx_burst(&mut received), 30);
+    });
+}
+
+#[test]
+fn empty_burst_sends_nothing() {
+    with_eal(0, |eal| {
+        let pool = pool(&eal, "none", 127);
+        let [mut left, _right] = cross(&eal, 1, 7, 1, &pool);
+        assert_eq!(left.pairs[0].tx_burst(&mut Burst::new()), 0);
+    });
+}
+
+#[test]
+fn workers_beyond_the_ports_queues_have_none() {
+    with_eal(0, |eal| {
+        let pool = pool(&eal, "few", 511);
+        let [mut left, _right] = cross(&eal, 1, 7, 3, &pool);
+        let queues: Vec<_> = left
+            .pairs
+            .iter()
+            .map(|pair| (pair.info().has_rx, pair.info().has_tx))
+            .collect();
+        assert_eq!(queues, [(true, true), (false, false), (false, false)]);
+        let mut frames = burst(&pool, 4);
+        assert_eq!(left.pairs[2].tx_burst(&mut frames), 0);
+        assert_eq!(left.pairs[2].rx_burst(&mut frames), 0);
+        assert_eq!(frames.len(), 4);
+        assert!(left.pairs[2].alloc().is_some());
+    });
+}
+
+#[test]
+fn queues_are_handed_out_once() {
+    with_eal(0, |eal| {
+        let pool = pool(&eal, "once", 2_047);
+        eal.attach("net_null0").unwrap();
+        let first = configure(&eal, "net_null0", 1, &pool);
+        let again = Port::configure(&eal, "net_null0", &PortConfig::default(), &pool);
+        assert_eq!(again.unwrap_err(), PortError::InUse);
+        drop(first);
+    });
+}
+
+#[test]
+fn impossible_ports_are_refused_and_may_be_tried_again() {
+    with_eal(0, |eal| {
+        let pool = pool(&eal, "refused", 2_047);
+        eal.attach("net_null0").unwrap();
+        let refusal = |name: &str, config: &PortConfig| {
+            Port::configure(&eal, name, config, &pool).unwrap_err()
+        };
+        let config = PortConfig::default();
+        assert_eq!(refusal("net_null1", &config), PortError::NoSuchPort);
+        assert_eq!(
+            refusal(
+                "net_null0",
+                &PortConfig {
+                    workers: 0,
+                    ..config
+                }
+            ),
+            PortError::NoWorkers
+        );
+        assert!(matches!(
+            refusal(
+                "net_null0",
+                &PortConfig {
+                    mtu: 9_000,
+                    ..config
+                }
+            ),
+            PortError::BufferTooSmall {
+                mtu: 9_000,
+                have: 2_048,
+                ..
+            }
+        ));
+        assert!(matches!(
+            refusal("net_null0", &PortConfig { mtu: 20, ..config }),
+            PortError::MtuOutOfRange { mtu: 20, .. }
+        ));
+        assert_eq!(configure(&eal, "net_null0", 1, &pool).port.mtu(), 1_500);
+    });
+}
+
+#[test]
+fn unknown_devices_do_not_attach() {
+    with_eal(0, |eal| {
+        assert!(eal.attach("net_no_such_driver0").is_err());
+        assert!(eal.attach("net_null0\0").is_err());
+    });
+}
+
+#[test]
+fn every_software_driver_probes() {
+    with_eal(0, |eal| {
+        let pool = pool(&eal, "drivers", 4_095);
+        for (device, name) in [
+            ("net_null0", "net_null0"),
+            ("net_ring0", "net_ring0"),
+            (
+                "net_memif0,role=server,socket=/tmp/ucproxy-test-memif.sock",
+                "net_memif0",
+            ),
+        ] {
+            eal.attach(device).unwrap();
+            let queues = configure(&eal, name, 1, &pool);
+            assert!(!queues.port.mac().is_multicast());
+            queues.port.stats().unwrap();
+            queues.port.link().unwrap();
+        }
+    });
+}
+
+#[test]
+fn receiving_survives_an_empty_pool() {
+    with_eal(0, |eal| {
+        let pool = pool(&eal, "empty", 1_151);
+        eal.attach("net_null0,copy=1").unwrap();
+        let PortQueues { port, mut pairs } = configure(&eal, "net_null0", 1, &pool);
+        let mut held: ArrayVec<Mbuf, 2_048> = ArrayVec::new();
+        while let Some(frame) = pool.alloc() {
+            held.push(frame);
+        }
+        let mut received = Burst::new();
+        assert_eq!(pairs[0].rx_burst(&mut received), 0);
+        assert!(pairs[0].alloc().is_none());
+        held.clear();
+        assert_eq!(pairs[0].rx_burst(&mut received), 32);
+        assert_eq!(port.stats().unwrap().rx_packets, 32);
+    });
+}
+
+fn ip(args: &str) {
+    let status = Command::new("ip")
+        .args(args.split_whitespace())
+        .status()
+        .unwrap();
+    assert!(status.success(), "ip {args}");
+}
+
+/// Needs root, as the demo and any NIC do.
+#[test]
+fn af_packet_carries_frames_over_a_veth_pair() {
+    with_eal(0, |eal| {
+        // A network namespace of this thread's own, so that the machine's is left alone.
+        // SAFETY: affects the calling thread only.
+        assert_eq!(
+            unsafe { libc::unshare(libc::CLONE_NEWNET) },
+            0,
+            "run as root"
+        );
+        ip("link add left type veth peer name right");
+        ip("link set left addrgenmode none up");
+        ip("link set right addrgenmode none up");
+        let pool = pool(&eal, "veth", 8_191);
+        let [mut left, mut right] = ["left", "right"].map(|side| {
+            let name = format!("net_af_packet_{side}");
+            eal.attach(&format!("{name},iface={side},qpairs=2"))
+                .unwrap();
+            configure(&eal, &name, 2, &pool)
+        });
+        assert!(left.port.link().unwrap().up);
+        assert_ne!(left.port.mac(), right.port.mac());
+
+        let mut sent = burst(&pool, 10);
+        assert_eq!(left.pairs[0].tx_burst(&mut sent), 10);
+        let mut received = Burst::new();
+        while received.len() < 10 {
+            for pair in &mut right.pairs {
+                pair.rx_burst(&mut received);
+            }
+            thread::yield_now();
+        }
+        let mut tags = tags(&received);
+        tags.sort_unstable();
+        assert_eq!(tags, (0..10).collect::<Vec<_>>());
+        assert!(left.port.stats().unwrap().tx_packets >= 10);
+        assert!(right.port.stats().unwrap().rx_packets >= 10);
+    });
+}
