@@ -44,6 +44,7 @@ enum Head {
     Ready,
     Heartbeat,
     BootHash,
+    Refused,
 }
 
 /// How large the tables of a region are.
@@ -316,6 +317,17 @@ impl<'r> Layout<'r> {
         self.set(Head::BootHash, hash);
     }
 
+    /// The last generation that the data plane could not use; it stays with the one before.
+    #[must_use]
+    pub fn refused_generation(&self) -> u64 {
+        self.get(Head::Refused)
+    }
+
+    /// Says that `generation` cannot be used. Only the management thread calls this.
+    pub fn refuse_generation(&self, generation: u64) {
+        self.set(Head::Refused, generation);
+    }
+
     fn ack_word(&self, worker: usize) -> Option<&'r AtomicU64> {
         if worker >= self.shape.workers {
             return None;
@@ -401,7 +413,7 @@ pub fn layout_hash() -> u64 {
 
 const _: () = assert!(HEADER_WORDS.is_multiple_of(LINE_WORDS));
 const _: () = assert!(USAGE_WORDS.is_multiple_of(LINE_WORDS));
-const _: () = assert!((Head::BootHash as usize) < HEADER_WORDS);
+const _: () = assert!((Head::Refused as usize) < HEADER_WORDS);
 
 #[cfg(test)]
 mod tests {

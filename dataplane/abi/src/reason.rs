@@ -93,6 +93,7 @@ reasons! {
     TlsRecord "tls-record" "record did not decrypt";
     TlsTruncated "tls-truncated" "connection ended without close_notify";
     TlsHandshakeQueueFull "tls-handshake-queue-full" "too many handshakes wait";
+    TlsKeysExhausted "tls-keys-exhausted" "keys have protected all the records that they may";
 
     // Admission.
     LimitTlsSessions "limit-tls-sessions" "TLS proxy session limit reached";
