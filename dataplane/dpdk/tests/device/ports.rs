@@ -228,11 +228,8 @@ fn af_packet_carries_frames_over_a_veth_pair() {
     with_eal(0, |eal| {
         // A network namespace of this thread's own, so that the machine's is left alone.
         // SAFETY: affects the calling thread only.
-        assert_eq!(
-            unsafe { libc::unshare(libc::CLONE_NEWNET) },
-            0,
-            "run as root"
-        );
+        let rc = unsafe { libc::unshare(libc::CLONE_NEWNET) };
+        assert_eq!(rc, 0, "run as root");
         ip("link add left type veth peer name right");
         ip("link set left addrgenmode none up");
         ip("link set right addrgenmode none up");
