@@ -1,0 +1,167 @@
+//! The Internet checksum: whole (RFC 1071) and by difference (RFC 1624).
+
+use core::net::IpAddr;
+
+/// A one's complement sum in progress.
+///
+/// Kept in the machine's byte order: the sum does not care (RFC 1071 §2(B)), and loads need no
+/// swapping.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sum(u64);
+
+impl Sum {
+    /// An empty sum.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(0)
+    }
+
+    /// Adds `bytes`. Only the last piece added to a sum may have an odd length.
+    #[inline]
+    #[must_use]
+    pub fn add_bytes(self, bytes: &[u8]) -> Self {
+        let (words, rest) = bytes.as_chunks::<4>();
+        let mut sum = self.0;
+        for word in words {
+            sum += u64::from(u32::from_ne_bytes(*word));
+        }
+        let mut last = [0; 4];
+        for (to, from) in last.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        Self(sum + u64::from(u32::from_ne_bytes(last)))
+    }
+
+    /// Adds one 16-bit word.
+    #[inline]
+    #[must_use]
+    pub const fn add_u16(self, word: u16) -> Self {
+        Self(self.0 + word.to_be() as u64)
+    }
+
+    /// Adds one 32-bit word.
+    #[inline]
+    #[must_use]
+    pub const fn add_u32(self, word: u32) -> Self {
+        Self(self.0 + word.to_be() as u64)
+    }
+
+    /// The sum in 16 bits: `0xffff` for data whose own checksum is right.
+    #[inline]
+    #[must_use]
+    pub const fn fold(self) -> u16 {
+        let mut sum = (self.0 & 0xffff_ffff) + (self.0 >> 32);
+        sum = (sum & 0xffff) + (sum >> 16);
+        sum = (sum & 0xffff) + (sum >> 16);
+        sum = (sum & 0xffff) + (sum >> 16);
+        let [low, high, ..] = sum.to_le_bytes();
+        u16::from_be(u16::from_le_bytes([low, high]))
+    }
+
+    /// The checksum field for data summed with that field at zero.
+    #[inline]
+    #[must_use]
+    pub const fn finish(self) -> u16 {
+        !self.fold()
+    }
+
+    /// Whether the data, its checksum field included, sums up as it must.
+    #[inline]
+    #[must_use]
+    pub const fn is_valid(self) -> bool {
+        self.fold() == 0xffff
+    }
+}
+
+/// The sum of the pseudo header that TCP, UDP and ICMPv6 checksums cover (RFC 9293 §3.1,
+/// RFC 8200 §8.1). `len` counts the transport header and payload.
+#[inline]
+#[must_use]
+pub fn pseudo_header(src: IpAddr, dst: IpAddr, protocol: u8, len: u32) -> Sum {
+    let add = |sum: Sum, address: IpAddr| match address {
+        IpAddr::V4(a) => sum.add_bytes(&a.octets()),
+        IpAddr::V6(a) => sum.add_bytes(&a.octets()),
+    };
+    let sum = add(add(Sum::new(), src), dst);
+    sum.add_u32(len).add_u16(u16::from(protocol))
+}
+
+/// The checksum after `old` became `new` in what it covers (RFC 1624 §3, equation 3). Both
+/// begin at an even offset and have the same, even length, or are addresses of a pseudo header.
+#[inline]
+#[must_use]
+pub fn update(checksum: u16, old: &[u8], new: &[u8]) -> u16 {
+    let gone = !Sum::new().add_bytes(old).fold();
+    Sum::new()
+        .add_u16(!checksum)
+        .add_u16(gone)
+        .add_bytes(new)
+        .finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The definition, word by word.
+    fn slow(bytes: &[u8]) -> u16 {
+        let mut sum = 0u32;
+        for pair in bytes.chunks(2) {
+            sum += u32::from(u16::from_be_bytes([
+                pair[0],
+                pair.get(1).copied().unwrap_or(0),
+            ]));
+            sum = (sum & 0xffff) + (sum >> 16);
+        }
+        u16::try_from(sum).unwrap()
+    }
+
+    #[test]
+    fn rfc_1071_example() {
+        let sum = Sum::new().add_bytes(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]);
+        assert_eq!(sum.fold(), 0xddf2);
+        assert_eq!(sum.finish(), 0x220d);
+    }
+
+    #[test]
+    fn rfc_1624_example_does_not_give_minus_zero() {
+        // §4: 0xdd2f with 0x5555 becoming 0x3285 gives 0x0000.
+        assert_eq!(update(0xdd2f, &[0x55, 0x55], &[0x32, 0x85]), 0x0000);
+    }
+
+    #[test]
+    fn words_add_as_their_bytes() {
+        let by_bytes = Sum::new().add_bytes(&[0x12, 0x34, 0xde, 0xad, 0xbe, 0xef]);
+        assert_eq!(
+            Sum::new().add_u16(0x1234).add_u32(0xdead_beef).fold(),
+            by_bytes.fold()
+        );
+    }
+
+    #[test]
+    fn longest_packet_of_ones_does_not_overflow() {
+        assert_eq!(Sum::new().add_bytes(&[0xff; 65536]).fold(), 0xffff);
+    }
+
+    proptest! {
+        #[test]
+        fn fast_equals_slow(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
+            prop_assert_eq!(Sum::new().add_bytes(&bytes).fold(), slow(&bytes));
+        }
+
+        #[test]
+        fn update_equals_recompute(
+            mut bytes in proptest::collection::vec(any::<u8>(), 20..21),
+            new in any::<[u8; 4]>(),
+            at in (1usize..4).prop_map(|i| i * 4),
+        ) {
+            bytes[0] = 0x45; // a header is never all zero
+            let before = Sum::new().add_bytes(&bytes).finish();
+            let old: Vec<u8> = bytes[at..at + 4].to_vec();
+            bytes[at..at + 4].copy_from_slice(&new);
+            let after = Sum::new().add_bytes(&bytes).finish();
+            prop_assert_eq!(update(before, &old, &new), after);
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! The one-pass parser of received frames.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::ops::Range;
+
+use abi::Reason;
+
+use crate::{
+    Frame, MacAddr, RxChecksum,
+    checksum::Sum,
+    ethernet::{self, EthernetRepr},
+    icmpv6,
+    ipv4::Ipv4View,
+    ipv6::Ipv6View,
+    proto,
+    tcp::TcpView,
+    udp::UdpView,
+};
+
+/// The link layer of a received frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Destination station.
+    pub dst: MacAddr,
+    /// Source station.
+    pub src: MacAddr,
+    /// VLAN identifier; `None` when untagged.
+    pub vlan: Option<u16>,
+    /// Octets of the header: 14 or 18.
+    pub len: u8,
+}
+
+/// What a frame carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parsed {
+    /// ARP, not looked into.
+    Arp(Link),
+    /// An IP packet.
+    Ip(Packet),
+}
+
+/// An IP packet in a frame. Offsets count from the start of the frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// The link layer.
+    pub link: Link,
+    /// Source address.
+    pub src: IpAddr,
+    /// Destination address.
+    pub dst: IpAddr,
+    /// Source port of TCP or UDP; else 0.
+    pub src_port: u16,
+    /// Destination port of TCP or UDP; else 0.
+    pub dst_port: u16,
+    /// Offset of the IP header.
+    pub l3: u16,
+    /// Offset of the transport header, behind options and extension headers.
+    pub l4: u16,
+    /// Offset of what TCP or UDP carries; equal to `l4` for other protocols and fragments.
+    pub payload: u16,
+    /// End of that; surplus octets behind a short UDP datagram lie outside.
+    pub payload_end: u16,
+    /// End of the IP packet. Ethernet padding lies behind it.
+    pub end: u16,
+    /// Protocol number.
+    pub protocol: u8,
+    /// Hops that are left.
+    pub hop_limit: u8,
+    /// DSCP and ECN.
+    pub traffic_class: u8,
+    /// Whether the packet is a fragment: then ports are 0 and the transport is not checked.
+    pub fragment: bool,
+}
+
+impl Packet {
+    /// Where the IP packet lies in its frame.
+    #[must_use]
+    pub fn ip_range(&self) -> Range<usize> {
+        self.l3.into()..self.end.into()
+    }
+
+    /// Where transport header and payload lie in the frame.
+    #[must_use]
+    pub fn transport_range(&self) -> Range<usize> {
+        self.l4.into()..self.end.into()
+    }
+
+    /// Where the payload of TCP or UDP lies in the frame.
+    #[must_use]
+    pub fn payload_range(&self) -> Range<usize> {
+        self.payload.into()..self.payload_end.into()
+    }
+}
+
+/// Reads `frame` from Ethernet to the ports, and checks every length and checksum on the way,
+/// checksums only where the port has not done so.
+///
+/// # Errors
+/// The first thing that is wrong.
+#[inline]
+pub fn parse<F: Frame>(frame: &F) -> Result<Parsed, Reason> {
+    if !frame.is_contiguous() {
+        return Err(Reason::MultiSegment);
+    }
+    parse_bytes(frame.data(), frame.rx_ip_checksum(), frame.rx_l4_checksum())
+}
+
+/// Like [`parse`], for bytes of which the port said `ip` and `l4` about the checksums.
+///
+/// # Errors
+/// The first thing that is wrong.
+#[inline]
+pub fn parse_bytes(bytes: &[u8], ip: RxChecksum, l4: RxChecksum) -> Result<Parsed, Reason> {
+    // Offsets are 16 bits wide; no port hands out more than 64 KiB in one buffer.
+    if bytes.len() > usize::from(u16::MAX) {
+        return Err(Reason::MultiSegment);
+    }
+    let (ethernet, l3) = EthernetRepr::parse(bytes)?;
+    let EthernetRepr {
+        dst,
+        src,
+        vlan,
+        ethertype,
+    } = ethernet;
+    let link = Link {
+        dst,
+        src,
+        vlan,
+        len: l3.to_le_bytes()[0],
+    };
+    let rest = bytes.get(l3..).unwrap_or_default();
+    match ethertype {
+        ethernet::IPV4 => parse_v4(rest, link, ip, l4).map(Parsed::Ip),
+        ethernet::IPV6 => parse_v6(rest, link, l4).map(Parsed::Ip),
+        ethernet::ARP => Ok(Parsed::Arp(link)),
+        _ => Err(Reason::EthUnknownType),
+    }
+}
+
+#[inline]
+fn parse_v4(rest: &[u8], link: Link, ip: RxChecksum, l4: RxChecksum) -> Result<Packet, Reason> {
+    let view = Ipv4View::parse(rest)?;
+    let sums_up = match ip {
+        RxChecksum::Good => true,
+        RxChecksum::Bad => false,
+        RxChecksum::Unknown => view.has_valid_checksum(),
+    };
+    if !sums_up {
+        return Err(Reason::IpBadChecksum);
+    }
+    let (src, dst) = (view.src(), view.dst());
+    check_v4_addresses(src, dst)?;
+    let transport = Transport {
+        bytes: view.payload(),
+        offset: view.header_len(),
+        protocol: view.protocol(),
+        fragment: view.is_fragment(),
+        checksum: l4,
+    };
+    let mut packet = transport.parse(link, src.into(), dst.into())?;
+    packet.hop_limit = view.hop_limit();
+    packet.traffic_class = view.traffic_class();
+    Ok(packet)
+}
+
+#[inline]
+fn parse_v6(rest: &[u8], link: Link, l4: RxChecksum) -> Result<Packet, Reason> {
+    let view = Ipv6View::parse(rest)?;
+    let (src, dst) = (view.src(), view.dst());
+    let upper = view.upper_layer()?;
+    check_v6_addresses(src, dst, upper.protocol)?;
+    let transport = Transport {
+        bytes: view.packet().get(upper.offset..).unwrap_or_default(),
+        offset: upper.offset,
+        protocol: upper.protocol,
+        fragment: upper.fragment.is_some(),
+        checksum: l4,
+    };
+    let mut packet = transport.parse(link, src.into(), dst.into())?;
+    packet.hop_limit = view.hop_limit();
+    packet.traffic_class = view.traffic_class();
+    Ok(packet)
+}
+
+/// Source addresses that only a forger uses, and destinations that never leave a host.
+fn check_v4_addresses(src: Ipv4Addr, dst: Ipv4Addr) -> Result<(), Reason> {
+    let [first, ..] = src.octets();
+    // 0/8 and 127/8 are this host; 224/3 are groups, reserved addresses and broadcast.
+    if first == 0 || first == 127 || first >= 224 {
+        return Err(Reason::IpBadSource);
+    }
+    if dst.is_loopback() || dst.is_unspecified() {
+        return Err(Reason::IpMalformed);
+    }
+    Ok(())
+}
+
+/// As for IPv4; an unspecified source is for a host that asks about its own address
+/// (RFC 4862 §5.4), and IPv4-mapped addresses belong on no wire.
+fn check_v6_addresses(src: Ipv6Addr, dst: Ipv6Addr, protocol: u8) -> Result<(), Reason> {
+    let speaks_unnamed = src.is_unspecified() && protocol == proto::ICMPV6;
+    let is_bad = src.is_multicast()
+        || src.is_loopback()
+        || src.to_ipv4_mapped().is_some()
+        || (src.is_unspecified() && !speaks_unnamed);
+    if is_bad {
+        return Err(Reason::IpBadSource);
+    }
+    if dst.is_loopback() || dst.is_unspecified() || dst.to_ipv4_mapped().is_some() {
+        return Err(Reason::IpMalformed);
+    }
+    Ok(())
+}
+
+/// What lies behind the IP headers.
+struct Transport<'a> {
+    bytes: &'a [u8],
+    /// Octets of IP headers ahead.
+    offset: usize,
+    protocol: u8,
+    fragment: bool,
+    checksum: RxChecksum,
+}
+
+impl Transport<'_> {
+    #[inline]
+    fn parse(&self, link: Link, src: IpAddr, dst: IpAddr) -> Result<Packet, Reason> {
+        let l3 = usize::from(link.len);
+        let l4 = l3 + self.offset;
+        let (ports, body) = if self.fragment {
+            ((0, 0), 0..self.bytes.len())
+        } else {
+            self.check(src, dst)?
+        };
+        Ok(Packet {
+            link,
+            src,
+            dst,
+            src_port: ports.0,
+            dst_port: ports.1,
+            l3: u16_of(l3),
+            l4: u16_of(l4),
+            payload: u16_of(l4 + body.start),
+            payload_end: u16_of(l4 + body.end),
+            end: u16_of(l4 + self.bytes.len()),
+            protocol: self.protocol,
+            hop_limit: 0,
+            traffic_class: 0,
+            fragment: self.fragment,
+        })
+    }
+
+    /// Ports and payload, after the checks of the protocol.
+    #[inline]
+    fn check(&self, src: IpAddr, dst: IpAddr) -> Result<((u16, u16), Range<usize>), Reason> {
+        match (self.protocol, src, dst) {
+            (proto::UDP, ..) => {
+                let view = UdpView::parse(self.bytes)?;
+                let sums_up = || view.has_valid_checksum(src, dst);
+                // A port may call an absent checksum good, which over IPv6 it is not.
+                let is_absent = view.checksum() == 0 && src.is_ipv6();
+                if is_absent || !self.checked(sums_up) {
+                    return Err(Reason::UdpBadChecksum);
+                }
+                Ok((
+                    (view.src_port(), view.dst_port()),
+                    crate::udp::HEADER_LEN..view.len(),
+                ))
+            }
+            (proto::TCP, ..) => {
+                let view = TcpView::parse(self.bytes)?;
+                if !self.checked(|| view.has_valid_checksum(src, dst)) {
+                    return Err(Reason::TcpBadChecksum);
+                }
+                Ok((
+                    (view.src_port(), view.dst_port()),
+                    view.header_len()..self.bytes.len(),
+                ))
+            }
+            (proto::ICMP, IpAddr::V4(_), _) => {
+                self.icmp(Sum::new().add_bytes(self.bytes).is_valid())
+            }
+            (proto::ICMPV6, IpAddr::V6(src), IpAddr::V6(dst)) => {
+                self.icmp(icmpv6::has_valid_checksum(self.bytes, src, dst))
+            }
+            _ => Ok(((0, 0), 0..self.bytes.len())),
+        }
+    }
+
+    fn icmp(&self, sums_up: bool) -> Result<((u16, u16), Range<usize>), Reason> {
+        if !sums_up || self.bytes.len() < icmpv6::HEADER_LEN {
+            return Err(Reason::IcmpMalformed);
+        }
+        Ok(((0, 0), 0..self.bytes.len()))
+    }
+
+    /// The port's word on the checksum, or else ours.
+    #[inline]
+    fn checked(&self, sums_up: impl FnOnce() -> bool) -> bool {
+        match self.checksum {
+            RxChecksum::Good => true,
+            RxChecksum::Bad => false,
+            RxChecksum::Unknown => sums_up(),
+        }
+    }
+}
+
+/// An offset into a frame, of which `parse_bytes` has checked that it fits.
+#[inline]
+fn u16_of(offset: usize) -> u16 {
+    u16::try_from(offset).unwrap_or(u16::MAX)
+}
+
+#[cfg(test)]
+mod tests;
