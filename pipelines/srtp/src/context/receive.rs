@@ -1,0 +1,336 @@
+//! The receiving direction.
+
+use core::fmt;
+
+use abi::{Now, Reason, Suite};
+
+use super::{Config, Expand, Half, Mki, Params};
+use crate::index::estimate;
+use crate::plan::Trailer;
+use crate::rtcp::{self, CLEAR_LEN, WORD_LEN, Word};
+use crate::source::WhenFull;
+use crate::{CipherJob, Header, OpenPlan, Span, Traffic, is_aead, tag_len};
+
+/// Second attempts at unknown sources that are made in one second.
+const TRIALS_PER_SECOND: u8 = 8;
+
+/// Packets of one key from one peer.
+pub struct Receiver<K> {
+    suite: Suite,
+    mki: Option<Mki>,
+    config: Config,
+    trials: Trials,
+    rtp: Half<K>,
+    rtcp: Half<K>,
+    /// Sources and their highest indices under the key before this one: signalling does not say
+    /// whether the peer goes on counting rollovers.
+    earlier: Vec<(u32, u64)>,
+}
+
+/// The attempts left in a second.
+#[derive(Debug, Default)]
+struct Trials {
+    second: u64,
+    made: u8,
+}
+
+impl<K> Receiver<K> {
+    /// A context that has seen no packet; `None` if key or salt do not suit the suite.
+    pub fn new<E: Expand<Key = K>>(
+        params: &Params<'_>,
+        config: Config,
+        expand: &mut E,
+    ) -> Option<Self> {
+        let (rtp, rtcp) = Half::pair(params, expand)?;
+        let (suite, mki) = (params.suite, params.mki);
+        let trials = Trials::default();
+        Some(Self {
+            suite,
+            mki,
+            config,
+            trials,
+            rtp,
+            rtcp,
+            earlier: Vec::new(),
+        })
+    }
+
+    /// Takes note of what the peer has sent under the key that this one follows.
+    pub fn follow(&mut self, old: &Self) {
+        self.earlier = old.rtp.sources.live().collect();
+    }
+
+    /// The key for the cipher jobs of a protocol.
+    pub const fn key(&self, traffic: Traffic) -> &K {
+        &self.half(traffic).key
+    }
+
+    /// Whether `packet` is long enough and new, and how to open it. Changes nothing.
+    ///
+    /// # Errors
+    /// The packet is too short or of another version, names another key, or is no news.
+    pub fn plan(&self, traffic: Traffic, packet: &[u8]) -> Result<OpenPlan, Reason> {
+        match traffic {
+            Traffic::Rtp => self.plan_rtp(packet),
+            Traffic::Rtcp => self.plan_rtcp(packet),
+        }
+    }
+
+    fn plan_rtp(&self, packet: &[u8]) -> Result<OpenPlan, Reason> {
+        let header = Header::parse(packet)?;
+        let outer = Outer::split(self, Traffic::Rtp, packet).ok_or(Reason::RtpInvalidLength)?;
+        if header.len > outer.body {
+            return Err(Reason::RtpInvalidLength);
+        }
+        self.check_mki(packet, &outer)?;
+        let index = match self.rtp.sources.highest(header.ssrc) {
+            Some(highest) => estimate(highest, header.seq).ok_or(Reason::SrtpKeyExhausted)?,
+            None => u64::from(header.seq),
+        };
+        self.rtp
+            .sources
+            .check(header.ssrc, index, self.config.window)?;
+        let plan = self.lay_out_rtp(packet, &header, &outer, index);
+        plan.ok_or(Reason::RtpInvalidLength)
+    }
+
+    fn lay_out_rtp(
+        &self,
+        packet: &[u8],
+        header: &Header,
+        outer: &Outer,
+        index: u64,
+    ) -> Option<OpenPlan> {
+        let (covered, trailer) = if is_aead(self.suite) {
+            (header.len, None)
+        } else {
+            let trailer = Trailer::new(packet, outer.body, rollovers(index))?;
+            (outer.body + WORD_LEN, Some(trailer))
+        };
+        let job = CipherJob {
+            iv: self.rtp.iv(self.suite, header.ssrc, index),
+            cipher: Span::new(header.len..outer.body)?,
+            auth: Span::new(0..covered)?,
+            aad: None,
+        };
+        outer.plan(packet, Traffic::Rtp, header.ssrc, index, job, trailer)
+    }
+
+    fn plan_rtcp(&self, packet: &[u8]) -> Result<OpenPlan, Reason> {
+        let ssrc = rtcp::sender(packet)?;
+        let outer = Outer::split(self, Traffic::Rtcp, packet).ok_or(Reason::RtcpInvalidLength)?;
+        if outer.body < CLEAR_LEN {
+            return Err(Reason::RtcpInvalidLength);
+        }
+        self.check_mki(packet, &outer)?;
+        let word = packet.get(outer.word..).and_then(<[u8]>::first_chunk);
+        let word = Word::from_wire(*word.ok_or(Reason::RtcpInvalidLength)?);
+        self.rtcp
+            .sources
+            .check(ssrc, u64::from(word.index), self.config.window)?;
+        self.lay_out_rtcp(packet, ssrc, &outer, word)
+            .ok_or(Reason::RtcpInvalidLength)
+    }
+
+    fn lay_out_rtcp(
+        &self,
+        packet: &[u8],
+        ssrc: u32,
+        outer: &Outer,
+        word: Word,
+    ) -> Option<OpenPlan> {
+        let index = u64::from(word.index);
+        let cipher = if word.encrypted {
+            CLEAR_LEN..outer.body
+        } else {
+            outer.body..outer.body
+        };
+        let (mut covered, mut aad, mut trailer) = (outer.body + WORD_LEN, None, None);
+        if is_aead(self.suite) && word.encrypted {
+            aad = Some(split_aad(packet, word)?);
+            covered = 0;
+        } else if is_aead(self.suite) {
+            // The tag stands between the packet and the word, which must follow one another.
+            trailer = Some(Trailer::new(packet, outer.body, word.to_wire())?);
+        }
+        let job = CipherJob {
+            iv: self.rtcp.iv(self.suite, ssrc, index),
+            cipher: Span::new(cipher)?,
+            auth: Span::new(0..covered)?,
+            aad,
+        };
+        outer.plan(packet, Traffic::Rtcp, ssrc, index, job, trailer)
+    }
+
+    /// Another plan for a packet that did not authenticate, if there is a chance.
+    ///
+    /// SDES does not signal the rollover counter, so the first packet of a source may come after
+    /// a wrap: one more value is tried, the next or the one under the earlier key. The attempts
+    /// are counted, so that forged sources cost no more than a few of them a second. The packet
+    /// must be unstaged.
+    pub fn retry(&mut self, failed: &OpenPlan, packet: &[u8], now: Now) -> Option<OpenPlan> {
+        let unknown = self.rtp.sources.highest(failed.ssrc).is_none();
+        if failed.traffic == Traffic::Rtcp || failed.tries > 0 || !unknown {
+            return None;
+        }
+        let header = Header::parse(packet).ok()?;
+        let earlier = self.earlier.iter().find(|&&(ssrc, _)| ssrc == failed.ssrc);
+        let index = match earlier {
+            Some(&(_, highest)) => estimate(highest, header.seq)?,
+            None => 1 << 16 | u64::from(header.seq),
+        };
+        if index == failed.index || !self.trials.take(now) {
+            return None;
+        }
+        let outer = Outer::split(self, Traffic::Rtp, packet)?;
+        let plan = self.lay_out_rtp(packet, &header, &outer, index)?;
+        Some(OpenPlan { tries: 1, ..plan })
+    }
+
+    /// Takes note of a packet that has proved authentic.
+    ///
+    /// # Errors
+    /// A packet of the same burst had the same index, or there are too many sources; the packet
+    /// is to be dropped.
+    pub fn commit(&mut self, plan: &OpenPlan, now: Now) -> Result<(), Reason> {
+        let window = self.config.window;
+        let half = match plan.traffic {
+            Traffic::Rtp => &mut self.rtp,
+            Traffic::Rtcp => &mut self.rtcp,
+        };
+        half.sources
+            .accept(plan.ssrc, plan.index, window, now, WhenFull::Forget)
+    }
+
+    const fn half(&self, traffic: Traffic) -> &Half<K> {
+        match traffic {
+            Traffic::Rtp => &self.rtp,
+            Traffic::Rtcp => &self.rtcp,
+        }
+    }
+
+    fn check_mki(&self, packet: &[u8], outer: &Outer) -> Result<(), Reason> {
+        match &self.mki {
+            None => Ok(()),
+            Some(mki)
+                if packet.get(outer.mki..outer.mki + mki.octets().len()) == Some(mki.octets()) =>
+            {
+                Ok(())
+            }
+            Some(_) => Err(Reason::SrtpBadMki),
+        }
+    }
+}
+
+impl<K> fmt::Debug for Receiver<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("suite", &self.suite)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Trials {
+    fn take(&mut self, now: Now) -> bool {
+        let second = now.millis() / 1000;
+        if second != self.second {
+            *self = Self { second, made: 0 };
+        }
+        self.made = self.made.saturating_add(1);
+        self.made <= TRIALS_PER_SECOND
+    }
+}
+
+impl Trailer {
+    fn new(packet: &[u8], at: usize, octets: [u8; WORD_LEN]) -> Option<Self> {
+        let original = *packet.get(at..)?.first_chunk()?;
+        Some(Self {
+            at: u16::try_from(at).ok()?,
+            octets,
+            original,
+        })
+    }
+}
+
+/// Where the parts around a protected packet begin.
+struct Outer {
+    /// Octets of the packet itself.
+    body: usize,
+    /// Offset of the SRTCP word.
+    word: usize,
+    mki: usize,
+    tag: usize,
+    tag_len: u8,
+}
+
+impl Outer {
+    /// `None` if the packet has no room for the parts.
+    fn split<K>(receiver: &Receiver<K>, traffic: Traffic, packet: &[u8]) -> Option<Self> {
+        let tag_len = tag_len(receiver.suite, traffic);
+        let tag = usize::from(tag_len);
+        let mki = receiver.mki.map_or(0, |mki| mki.octets().len());
+        let word = if traffic == Traffic::Rtcp {
+            WORD_LEN
+        } else {
+            0
+        };
+        let body = packet.len().checked_sub(tag + mki + word)?;
+        Some(if is_aead(receiver.suite) {
+            Self {
+                body,
+                tag: body,
+                word: body + tag,
+                mki: body + tag + word,
+                tag_len,
+            }
+        } else {
+            Self {
+                body,
+                word: body,
+                mki: body + word,
+                tag: body + word + mki,
+                tag_len,
+            }
+        })
+    }
+
+    fn plan(
+        &self,
+        packet: &[u8],
+        traffic: Traffic,
+        ssrc: u32,
+        index: u64,
+        job: CipherJob,
+        trailer: Option<Trailer>,
+    ) -> Option<OpenPlan> {
+        let received = packet.get(self.tag..self.tag + usize::from(self.tag_len))?;
+        let mut tag = [0; 16];
+        tag.get_mut(..received.len())?.copy_from_slice(received);
+        let plain_len = u16::try_from(self.body).ok()?;
+        let tag_len = self.tag_len;
+        Some(OpenPlan {
+            traffic,
+            ssrc,
+            index,
+            tries: 0,
+            job,
+            tag,
+            tag_len,
+            plain_len,
+            trailer,
+        })
+    }
+}
+
+/// The rollover counter as it is authenticated.
+pub(super) fn rollovers(index: u64) -> [u8; WORD_LEN] {
+    let [_, _, a, b, c, d, _, _] = index.to_be_bytes();
+    [a, b, c, d]
+}
+
+/// The additional data of an encrypted SRTCP packet (RFC 7714 §9.2).
+pub(super) fn split_aad(packet: &[u8], word: Word) -> Option<[u8; 12]> {
+    let [a, b, c, d, e, f, g, h] = *packet.first_chunk::<CLEAR_LEN>()?;
+    let [w, x, y, z] = word.to_wire();
+    Some([a, b, c, d, e, f, g, h, w, x, y, z])
+}

@@ -1,0 +1,424 @@
+use abi::{Now, Reason, Suite};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{OpenPlan, Span, tag_len};
+
+/// Takes keys as they are: these tests run no cipher.
+struct NoCipher;
+
+impl Expand for NoCipher {
+    type Key = ();
+
+    fn expand(&mut self, _: &SessionKey, _: Traffic) -> Option<()> {
+        Some(())
+    }
+}
+
+const SUITE: Suite = Suite::AesCm128HmacSha1_80;
+const NOW: Now = Now::from_millis(5_000);
+
+fn receiver_with(suite: Suite, mki: Option<Mki>, config: Config) -> Receiver<()> {
+    let (key, salt) = (vec![1; suite.key_len()], vec![2; suite.salt_len()]);
+    Receiver::new(
+        &Params {
+            suite,
+            key: &key,
+            salt: &salt,
+            mki,
+        },
+        config,
+        &mut NoCipher,
+    )
+    .unwrap()
+}
+
+fn sender_with(suite: Suite, mki: Option<Mki>, config: Config) -> Sender<()> {
+    let (key, salt) = (vec![1; suite.key_len()], vec![2; suite.salt_len()]);
+    Sender::new(
+        &Params {
+            suite,
+            key: &key,
+            salt: &salt,
+            mki,
+        },
+        config,
+        &mut NoCipher,
+    )
+    .unwrap()
+}
+
+fn receiver() -> Receiver<()> {
+    receiver_with(SUITE, None, Config::default())
+}
+
+fn sender() -> Sender<()> {
+    sender_with(SUITE, None, Config::default())
+}
+
+/// A packet with 20 octets of payload and, if it is to be received, a tag of ten.
+fn rtp(ssrc: u32, seq: u16, tag: usize) -> Vec<u8> {
+    let mut packet = vec![0x80, 0];
+    packet.extend(seq.to_be_bytes());
+    packet.extend([0; 4]);
+    packet.extend(ssrc.to_be_bytes());
+    packet.extend(vec![0x11; 20 + tag]);
+    packet
+}
+
+fn rtcp(ssrc: u32) -> Vec<u8> {
+    let mut packet = vec![0x80, 200, 0, 6];
+    packet.extend(ssrc.to_be_bytes());
+    packet.extend([0x22; 20]);
+    packet
+}
+
+fn plan(receiver: &Receiver<()>, ssrc: u32, seq: u16) -> Result<OpenPlan, Reason> {
+    receiver.plan(Traffic::Rtp, &rtp(ssrc, seq, 10))
+}
+
+fn receive(receiver: &mut Receiver<()>, ssrc: u32, seq: u16) -> Result<u64, Reason> {
+    let plan = plan(receiver, ssrc, seq)?;
+    receiver.commit(&plan, NOW)?;
+    Ok(plan.index)
+}
+
+#[test]
+fn iv_is_that_of_rfc_7714() {
+    let case = vectors::srtp("rfc7714-128");
+    let mut salt = [0; 16];
+    salt[..12].copy_from_slice(case.get("salt"));
+    let half = Half {
+        key: (),
+        salt: u128::from_be_bytes(salt),
+        sources: Sources::default(),
+    };
+    let iv = half.iv(Suite::AeadAes128Gcm, 0x5501_a0b2, 0xf17b);
+    assert_eq!(iv[..12], *case.get("rtp_iv"));
+    let iv = half.iv(Suite::AeadAes256Gcm, 0x4d61_7273, 0x5d4);
+    assert_eq!(iv[..12], *case.get("rtcp_iv"));
+}
+
+#[test]
+fn counter_mode_iv_puts_source_and_index_over_the_salt() {
+    let half = Half {
+        key: (),
+        salt: 0,
+        sources: Sources::default(),
+    };
+    let iv = half.iv(SUITE, 0x0102_0304, 0x0506_0708_090a);
+    assert_eq!(iv, [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 0]);
+}
+
+#[test]
+fn nothing_is_remembered_before_commit() {
+    let mut receiver = receiver();
+    for seq in [7, 7, 40_000] {
+        let plan = plan(&receiver, 1, seq).unwrap();
+        assert_eq!(plan.index, u64::from(seq));
+    }
+    assert_eq!(receive(&mut receiver, 1, 7), Ok(7));
+    assert_eq!(plan(&receiver, 1, 7), Err(Reason::SrtpReplayed));
+}
+
+#[test]
+fn second_packet_of_one_index_in_a_burst_is_refused_at_commit() {
+    let mut receiver = receiver();
+    let (first, second) = (
+        plan(&receiver, 1, 7).unwrap(),
+        plan(&receiver, 1, 7).unwrap(),
+    );
+    assert_eq!(receiver.commit(&first, NOW), Ok(()));
+    assert_eq!(receiver.commit(&second, NOW), Err(Reason::SrtpReplayed));
+}
+
+#[test]
+fn rollover_is_followed_with_reordering() {
+    let mut receiver = receiver();
+    let order = [0xfffd_u16, 0xffff, 1, 0xfffe, 0, 2];
+    let indices = order.map(|seq| receive(&mut receiver, 1, seq).unwrap());
+    assert_eq!(
+        indices,
+        [0xfffd, 0xffff, 0x1_0001, 0xfffe, 0x1_0000, 0x1_0002]
+    );
+}
+
+#[test]
+fn packet_before_the_window_is_too_old() {
+    let mut receiver = receiver();
+    receive(&mut receiver, 1, 1000).unwrap();
+    assert_eq!(receive(&mut receiver, 1, 872), Err(Reason::SrtpTooOld));
+    assert_eq!(receive(&mut receiver, 1, 873), Ok(873));
+    assert_eq!(receive(&mut receiver, 1, 30_000), Ok(30_000));
+    assert_eq!(receive(&mut receiver, 1, 999), Err(Reason::SrtpTooOld));
+}
+
+#[test]
+fn unknown_source_past_a_wrap_gets_a_second_attempt() {
+    let mut receiver = receiver();
+    let packet = rtp(1, 3, 10);
+    let first = plan(&receiver, 1, 3).unwrap();
+    let second = receiver.retry(&first, &packet, NOW).unwrap();
+    assert_eq!((first.index, second.index), (3, 0x1_0003));
+    assert_ne!(first.job().iv, second.job().iv);
+    assert_eq!(receiver.retry(&second, &packet, NOW), None);
+    receiver.commit(&second, NOW).unwrap();
+    // Now the source is known, and a forged packet gets one attempt.
+    let forged = plan(&receiver, 1, 4).unwrap();
+    assert_eq!(forged.index, 0x1_0004);
+    assert_eq!(receiver.retry(&forged, &rtp(1, 4, 10), NOW), None);
+}
+
+#[test]
+fn second_attempts_are_few_in_each_second() {
+    let mut receiver = receiver();
+    let mut attempts = |now| {
+        let attempts = (0..100).filter(|&ssrc| {
+            let failed = plan(&receiver, ssrc, 3).unwrap();
+            receiver.retry(&failed, &rtp(ssrc, 3, 10), now).is_some()
+        });
+        attempts.count()
+    };
+    assert_eq!(attempts(NOW), 8);
+    assert_eq!(attempts(NOW), 0);
+    assert_eq!(attempts(Now::from_millis(6_000)), 8);
+}
+
+#[test]
+fn after_a_new_key_the_rollover_counter_may_go_on_or_start_anew() {
+    let mut old = receiver();
+    for seq in [0xf000_u16, 0x6000, 0xc000, 0x1000] {
+        receive(&mut old, 1, seq).unwrap();
+    }
+    assert_eq!(plan(&old, 1, 0x1001).unwrap().index, 0x2_1001);
+    let mut new = receiver();
+    new.follow(&old);
+    let anew = plan(&new, 1, 0x1001).unwrap();
+    let going_on = new.retry(&anew, &rtp(1, 0x1001, 10), NOW).unwrap();
+    assert_eq!((anew.index, going_on.index), (0x1001, 0x2_1001));
+}
+
+#[test]
+fn short_packets_are_refused_and_the_shortest_accepted() {
+    for suite in Suite::ALL {
+        let receiver = receiver_with(suite, Mki::new(5, 1), Config::default());
+        let tag = usize::from(tag_len(suite, Traffic::Rtp)) + 1;
+        for len in 0..12 + tag {
+            let packet = &rtp(1, 1, 100)[..len];
+            assert_eq!(
+                receiver.plan(Traffic::Rtp, packet),
+                Err(Reason::RtpInvalidLength)
+            );
+        }
+        let shortest = &rtp(1, 1, 100)[..12 + tag];
+        assert_eq!(
+            receiver.plan(Traffic::Rtp, shortest),
+            Err(Reason::SrtpBadMki)
+        );
+        let tag = usize::from(tag_len(suite, Traffic::Rtcp)) + 1 + 4;
+        for len in 0..8 + tag {
+            let packet = &[rtcp(1), vec![0; 20]].concat()[..len];
+            assert_eq!(
+                receiver.plan(Traffic::Rtcp, packet),
+                Err(Reason::RtcpInvalidLength)
+            );
+        }
+    }
+}
+
+/// Seals a packet with a tag of `0xee` and returns it.
+fn seal(sender: &mut Sender<()>, traffic: Traffic, packet: &[u8]) -> Vec<u8> {
+    let plan = sender.plan(traffic, packet, NOW).unwrap();
+    let mut sealed = [packet, &vec![0; sender.growth(traffic)]].concat();
+    plan.stage(&mut sealed);
+    plan.finish(&mut sealed, &vec![0xee; usize::from(plan.tag_len())]);
+    sealed
+}
+
+#[test]
+fn trailing_parts_are_in_the_order_of_the_suite() {
+    let mki = Mki::new(0x0a0b, 2);
+    let gcm = Suite::AeadAes128Gcm;
+    let tails = [SUITE, gcm].map(|suite| {
+        let mut sender = sender_with(suite, mki, Config::default());
+        let rtp = seal(&mut sender, Traffic::Rtp, &rtp(1, 1, 0)).split_off(32);
+        let rtcp = seal(&mut sender, Traffic::Rtcp, &rtcp(1)).split_off(28);
+        (rtp, rtcp)
+    });
+    let word = vec![0x80, 0, 0, 1];
+    let (mki, short, long) = (vec![0x0a, 0x0b], vec![0xee; 10], vec![0xee; 16]);
+    assert_eq!(tails[0].0, [&mki[..], &short].concat());
+    assert_eq!(tails[0].1, [&word[..], &mki, &short].concat());
+    assert_eq!(tails[1].0, [&long[..], &mki].concat());
+    assert_eq!(tails[1].1, [&long[..], &word, &mki].concat());
+}
+
+#[test]
+fn receiver_plans_the_job_that_the_sender_planned() {
+    for suite in Suite::ALL {
+        for mki in [None, Mki::new(7, 4)] {
+            let mut sender = sender_with(suite, mki, Config::default());
+            let receiver = receiver_with(suite, mki, Config::default());
+            for (traffic, clear) in [(Traffic::Rtp, rtp(9, 77, 0)), (Traffic::Rtcp, rtcp(9))] {
+                let job = *sender.plan(traffic, &clear, NOW).unwrap().job();
+                let mut sender = sender_with(suite, mki, Config::default());
+                let mut sealed = seal(&mut sender, traffic, &clear);
+                let arrived = sealed.clone();
+                let plan = receiver.plan(traffic, &sealed).unwrap();
+                assert_eq!(*plan.job(), job, "{suite:?}");
+                assert_eq!(plan.plain_len(), clear.len());
+                assert!(plan.tag().iter().all(|&octet| octet == 0xee));
+                assert_eq!(plan.tag().len(), usize::from(tag_len(suite, traffic)));
+                plan.stage(&mut sealed);
+                plan.unstage(&mut sealed);
+                assert_eq!(sealed, arrived);
+            }
+        }
+    }
+}
+
+#[test]
+fn clear_srtcp_of_an_aead_suite_is_authenticated_in_one_piece() {
+    let case = vectors::srtp("rfc7714-128");
+    let mut packet = case.get("srtcp_auth_only").to_vec();
+    let receiver = receiver_with(Suite::AeadAes128Gcm, None, Config::default());
+    let plan = receiver.plan(Traffic::Rtcp, &packet).unwrap();
+    plan.stage(&mut packet);
+    let rtcp = case.get("rtcp");
+    assert_eq!(plan.job().cipher.len, 0);
+    let covered = Span {
+        start: 0,
+        len: u16::try_from(rtcp.len() + 4).unwrap(),
+    };
+    assert_eq!(plan.job().auth, covered);
+    assert_eq!(packet[..rtcp.len() + 4], [rtcp, &[0, 0, 5, 0xd4]].concat());
+    plan.unstage(&mut packet);
+    assert_eq!(packet, case.get("srtcp_auth_only"));
+}
+
+#[test]
+fn another_mki_is_refused() {
+    let mut sender = sender_with(SUITE, Mki::new(1, 4), Config::default());
+    let packet = seal(&mut sender, Traffic::Rtp, &rtp(1, 1, 0));
+    let receiver = receiver_with(SUITE, Mki::new(2, 4), Config::default());
+    assert_eq!(
+        receiver.plan(Traffic::Rtp, &packet),
+        Err(Reason::SrtpBadMki)
+    );
+    assert_eq!(Mki::new(256, 1), None);
+    assert_eq!(Mki::new(1, 0), None);
+    assert_eq!(Mki::new(1, 9), None);
+    assert_eq!(Mki::new(u64::MAX, 8).unwrap().octets(), [0xff; 8]);
+}
+
+#[test]
+fn sender_never_uses_an_index_twice() {
+    let mut sender = sender();
+    let mut send = |ssrc, seq| {
+        sender
+            .plan(Traffic::Rtp, &rtp(ssrc, seq, 0), NOW)
+            .map(|_| ())
+    };
+    assert_eq!(send(1, 1000), Ok(()));
+    assert_eq!(send(1, 1000), Err(Reason::SrtpIndexReused));
+    assert_eq!(send(1, 998), Ok(()));
+    assert_eq!(send(1, 998), Err(Reason::SrtpIndexReused));
+    assert_eq!(send(1, 100), Err(Reason::SrtpIndexReused));
+    assert_eq!(send(1, 60_000), Ok(()));
+    assert_eq!(send(1, 60_000), Err(Reason::SrtpIndexReused));
+    assert_eq!(send(2, 1000), Ok(()));
+}
+
+#[test]
+fn sender_follows_the_source_through_a_wrap() {
+    let mut sender = sender();
+    let mut ivs = Vec::new();
+    for seq in [0xfffe_u16, 0, 0xffff, 1] {
+        ivs.push(
+            sender
+                .plan(Traffic::Rtp, &rtp(1, seq, 0), NOW)
+                .unwrap()
+                .job()
+                .iv,
+        );
+    }
+    let mut receiver = receiver();
+    for (seq, iv) in [0xfffe_u16, 0, 0xffff, 1].into_iter().zip(ivs) {
+        let plan = plan(&receiver, 1, seq).unwrap();
+        assert_eq!(plan.job().iv, iv);
+        receiver.commit(&plan, NOW).unwrap();
+    }
+}
+
+#[test]
+fn srtcp_indices_are_unique_over_all_sources() {
+    let mut sender = sender();
+    for index in 1..=3 {
+        let sealed = seal(&mut sender, Traffic::Rtcp, &rtcp(index));
+        assert_eq!(sealed[28..32], (0x8000_0000 | index).to_be_bytes());
+    }
+}
+
+#[test]
+fn exhausted_key_protects_nothing_more() {
+    let config = Config {
+        rtp_packets_max: 2,
+        rtcp_packets_max: 1,
+        ..Config::default()
+    };
+    let mut sender = sender_with(SUITE, None, config);
+    for seq in 0..4 {
+        let sent = sender.plan(Traffic::Rtp, &rtp(1, seq, 0), NOW);
+        assert_eq!(sent.err(), (seq > 1).then_some(Reason::SrtpKeyExhausted));
+    }
+    assert!(sender.plan(Traffic::Rtcp, &rtcp(1), NOW).is_ok());
+    let sent = sender.plan(Traffic::Rtcp, &rtcp(1), NOW);
+    assert_eq!(sent.err(), Some(Reason::SrtpKeyExhausted));
+}
+
+#[test]
+fn packets_too_long_to_protect_are_refused() {
+    let mut sender = sender();
+    let packet = [rtp(1, 1, 0), vec![0; 65_520]].concat();
+    let sent = sender.plan(Traffic::Rtp, &packet, NOW);
+    assert_eq!(sent.err(), Some(Reason::RtpInvalidLength));
+}
+
+fn suites() -> impl Strategy<Value = Suite> {
+    prop::sample::select(Suite::ALL.to_vec())
+}
+
+proptest! {
+    #[test]
+    fn any_octets_are_planned_within_bounds_or_refused(
+        suite in suites(),
+        mki_len in 0..=8_u8,
+        version in any::<bool>(),
+        mut octets in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        if let (Some(first), true) = (octets.first_mut(), version) {
+            *first = *first & 0x3f | 0x80;
+        }
+        let mki = Mki::new(0, mki_len);
+        let receiver = receiver_with(suite, mki, Config::default());
+        let mut sender = sender_with(suite, mki, Config::default());
+        for traffic in [Traffic::Rtp, Traffic::Rtcp] {
+            if let Ok(plan) = receiver.plan(traffic, &octets) {
+                let job = plan.job();
+                prop_assert!(plan.plain_len() <= octets.len());
+                prop_assert!(usize::from(job.cipher.start + job.cipher.len) <= plan.plain_len());
+                prop_assert!(usize::from(job.auth.start + job.auth.len) <= octets.len());
+                let arrived = octets.clone();
+                plan.stage(&mut octets);
+                plan.unstage(&mut octets);
+                prop_assert_eq!(&octets, &arrived);
+            }
+            if let Ok(plan) = sender.plan(traffic, &octets, NOW) {
+                let job = plan.job();
+                let grown = octets.len() + sender.growth(traffic);
+                prop_assert_eq!(usize::from(job.cipher.start + job.cipher.len), octets.len());
+                prop_assert!(usize::from(job.auth.start + job.auth.len) <= grown);
+            }
+        }
+    }
+}

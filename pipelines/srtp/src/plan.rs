@@ -1,0 +1,181 @@
+//! What is to be done with one packet.
+
+use core::ops::Range;
+
+use crate::Traffic;
+use crate::rtcp::WORD_LEN;
+
+/// Octets of the longest tag.
+const TAG_MAX: usize = 16;
+
+/// A range of octets in a packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    /// Offset of the first octet.
+    pub start: u16,
+    /// Number of octets.
+    pub len: u16,
+}
+
+impl Span {
+    /// The span from `start` to `end`; `None` if `end` is before it or past 65,535.
+    pub(crate) fn new(range: Range<usize>) -> Option<Self> {
+        let len = range.end.checked_sub(range.start)?;
+        u16::try_from(range.end).ok()?;
+        Some(Self {
+            start: u16::try_from(range.start).ok()?,
+            len: u16::try_from(len).ok()?,
+        })
+    }
+
+    const fn end(self) -> usize {
+        self.start as usize + self.len as usize
+    }
+}
+
+/// The cipher's part of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CipherJob {
+    /// The initial counter block; AEAD suites take its first twelve octets as the IV.
+    pub iv: [u8; 16],
+    /// What is encrypted. May be empty.
+    pub cipher: Span,
+    /// What the HMAC covers, encrypted; for AEAD suites the additional data.
+    pub auth: Span,
+    /// For AEAD suites: the additional data, in place of `auth`, where it is not in one piece.
+    pub aad: Option<[u8; 12]>,
+}
+
+/// How to open, or only check, a packet that has arrived.
+///
+/// [`OpenPlan::stage`], then the cipher job, then [`OpenPlan::plain_len`] octets are the packet in
+/// clear; or [`OpenPlan::unstage`], and the packet is as it arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenPlan {
+    pub(crate) traffic: Traffic,
+    pub(crate) ssrc: u32,
+    pub(crate) index: u64,
+    /// How often another rollover counter has been tried.
+    pub(crate) tries: u8,
+    pub(crate) job: CipherJob,
+    pub(crate) tag: [u8; TAG_MAX],
+    pub(crate) tag_len: u8,
+    pub(crate) plain_len: u16,
+    /// What must stand after the packet while it is authenticated, and what stood there.
+    pub(crate) trailer: Option<Trailer>,
+}
+
+/// Octets put into a packet for its authentication alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Trailer {
+    pub(crate) at: u16,
+    pub(crate) octets: [u8; WORD_LEN],
+    pub(crate) original: [u8; WORD_LEN],
+}
+
+impl OpenPlan {
+    /// The cipher's part.
+    #[must_use]
+    pub const fn job(&self) -> &CipherJob {
+        &self.job
+    }
+
+    /// The tag that the packet carries.
+    #[must_use]
+    pub fn tag(&self) -> &[u8] {
+        self.tag
+            .get(..usize::from(self.tag_len))
+            .unwrap_or_default()
+    }
+
+    /// Octets of the packet once it is opened.
+    #[must_use]
+    pub fn plain_len(&self) -> usize {
+        usize::from(self.plain_len)
+    }
+
+    /// The packet's protocol.
+    #[must_use]
+    pub const fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// Puts what must be authenticated with the packet into its place.
+    pub fn stage(&self, packet: &mut [u8]) {
+        if let Some(trailer) = &self.trailer {
+            put(packet, usize::from(trailer.at), &trailer.octets);
+        }
+    }
+
+    /// Restores a staged packet that was not opened.
+    pub fn unstage(&self, packet: &mut [u8]) {
+        if let Some(trailer) = &self.trailer {
+            put(packet, usize::from(trailer.at), &trailer.original);
+        }
+    }
+}
+
+/// How to protect a packet that is to be sent.
+///
+/// The packet grows by [`crate::Sender::growth`] octets at its end; then [`SealPlan::stage`], the
+/// cipher job, and [`SealPlan::finish`] with the tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SealPlan {
+    pub(crate) job: CipherJob,
+    pub(crate) tag_len: u8,
+    pub(crate) is_aead: bool,
+    /// The rollover counter or the SRTCP word. All but AEAD suites stage it after the payload.
+    pub(crate) word: [u8; WORD_LEN],
+    /// Whether the word is sent, as it is in SRTCP.
+    pub(crate) sends_word: bool,
+    pub(crate) mki: [u8; 8],
+    pub(crate) mki_len: u8,
+}
+
+impl SealPlan {
+    /// The cipher's part.
+    #[must_use]
+    pub const fn job(&self) -> &CipherJob {
+        &self.job
+    }
+
+    /// Octets of the tag that the cipher is to make.
+    #[must_use]
+    pub const fn tag_len(&self) -> u8 {
+        self.tag_len
+    }
+
+    /// Puts what must be authenticated with the grown packet into its place.
+    pub fn stage(&self, packet: &mut [u8]) {
+        if !self.is_aead {
+            put(packet, self.job.cipher.end(), &self.word);
+        }
+    }
+
+    /// Completes the packet: the SRTCP word, the MKI and the tag, in the suite's order
+    /// (RFC 3711 §3.1, §3.4; RFC 7714 §7, §9).
+    pub fn finish(&self, packet: &mut [u8], tag: &[u8]) {
+        let word: &[u8] = if self.sends_word { &self.word } else { &[] };
+        let mki = self
+            .mki
+            .get(..usize::from(self.mki_len))
+            .unwrap_or_default();
+        let parts = if self.is_aead {
+            [tag, word, mki]
+        } else {
+            [word, mki, tag]
+        };
+        let mut at = self.job.cipher.end();
+        for part in parts {
+            put(packet, at, part);
+            at += part.len();
+        }
+    }
+}
+
+/// Copies `octets` into the packet, or nothing where they do not fit.
+fn put(packet: &mut [u8], at: usize, octets: &[u8]) {
+    if let Some(place) = packet.get_mut(at..at + octets.len()) {
+        place.copy_from_slice(octets);
+    }
+}
