@@ -21,7 +21,8 @@ pub struct PoolConfig {
     pub mbufs: u32,
     /// Buffers that each worker keeps for itself; at most 512 and two thirds of the pool.
     pub cache: u32,
-    /// Octets of a frame that fit one buffer, [`HEADROOM`] not counted.
+    /// Octets of a frame that fit one buffer, [`HEADROOM`] not counted: an MTU and
+    /// [`crate::FRAME_OVERHEAD`].
     pub data_room: u16,
     /// NUMA node; `None` is any.
     pub socket: Option<u32>,

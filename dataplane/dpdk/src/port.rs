@@ -13,6 +13,10 @@ use crate::{Eal, Pool, PortError, QueuePair, RxQueue, TxQueue};
 
 mod set_up;
 
+/// Octets of a frame around its IP packet at most: Ethernet header, two VLAN tags and, as some
+/// ports deliver it, the frame check sequence. A pool's buffers hold this and an MTU.
+pub const FRAME_OVERHEAD: u16 = 14 + 2 * 4 + 4;
+
 /// Toeplitz key under which both directions of a flow hash alike: 16 bits, repeated. Ports take
 /// as many octets as they want; software that predicts a port's queue uses the first 40.
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler")]

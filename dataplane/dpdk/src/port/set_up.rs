@@ -7,12 +7,9 @@ use core::ptr;
 use dpdk_sys as sys;
 use wire::MacAddr;
 
-use super::{PortConfig, Queues, SYMMETRIC_RSS_KEY};
+use super::{FRAME_OVERHEAD, PortConfig, Queues, SYMMETRIC_RSS_KEY};
 use crate::error::{PortStep, check};
 use crate::{Errno, Pool, PortError};
-
-/// Octets of a frame around its IP packet: Ethernet header, two VLAN tags, frame check sequence.
-const FRAME_OVERHEAD: u32 = 14 + 2 * 4 + 4;
 
 /// Octets of an RSS key where the port does not say.
 const RSS_KEY_LEN: u8 = 40;
@@ -63,7 +60,7 @@ fn check_mtu(mtu: u16, caps: &sys::ucp_port_caps, data_room: u16) -> Result<(), 
         let (least, most) = (caps.mtu_min, caps.mtu_max);
         return Err(PortError::MtuOutOfRange { mtu, least, most });
     }
-    let need = u32::from(mtu) + FRAME_OVERHEAD;
+    let need = u32::from(mtu) + u32::from(FRAME_OVERHEAD);
     if need > u32::from(data_room) {
         return Err(PortError::BufferTooSmall {
             mtu,

@@ -1,8 +1,10 @@
 //! Pools and packet buffers.
 
 use crate::common::{burst, frame, pool, with_eal};
-use dpdk::{HEADROOM, Pool, PoolConfig, PoolError};
-use wire::{Frame, RxChecksum};
+use dpdk::{HEADROOM, Pool, PoolConfig, PoolError, Port, PortConfig};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use wire::{Burst, Frame, Nic, RxChecksum};
 
 #[test]
 fn empty_pool_gives_none_and_recovers() {
@@ -122,5 +124,124 @@ fn frame_grows_and_shrinks_within_its_buffer_only() {
         assert!(frame.data().is_empty());
         frame.truncate(0);
         assert_eq!(frame.frame_len(), 0);
+    });
+}
+
+/// One call on a frame.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Prepend(usize),
+    TrimFront(usize),
+    Append(usize),
+    Truncate(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    // Now and then far more than any buffer has.
+    let len = || prop_oneof![9 => 0..400_usize, 1 => 2_000..100_000_usize];
+    prop_oneof![
+        len().prop_map(Step::Prepend),
+        len().prop_map(Step::TrimFront),
+        len().prop_map(Step::Append),
+        len().prop_map(Step::Truncate),
+    ]
+}
+
+#[test]
+fn any_calls_keep_the_frame_within_its_buffer() {
+    with_eal(0, |eal| {
+        let pool = pool(&eal, "model", 63);
+        let steps = prop::collection::vec(step(), 0..40);
+        let config = Config {
+            failure_persistence: None,
+            ..Config::default()
+        };
+        TestRunner::new(config)
+            .run(&steps, |steps| {
+                let mut frame = pool.alloc().unwrap();
+                let mut model = (frame.headroom(), 0, frame.tailroom());
+                for step in steps {
+                    let (head, len, tail) = model;
+                    let (done, after) = match step {
+                        Step::Prepend(n) => (
+                            frame.prepend(n),
+                            (head.checked_sub(n), Some(len + n), Some(tail)),
+                        ),
+                        Step::TrimFront(n) => (
+                            frame.trim_front(n),
+                            (Some(head + n), len.checked_sub(n), Some(tail)),
+                        ),
+                        Step::Append(n) => (
+                            frame.append(n),
+                            (Some(head), Some(len + n), tail.checked_sub(n)),
+                        ),
+                        Step::Truncate(n) => {
+                            frame.truncate(n);
+                            let cut = len.saturating_sub(n);
+                            (true, (Some(head), Some(len - cut), Some(tail + cut)))
+                        }
+                    };
+                    let (Some(head), Some(len), Some(tail)) = after else {
+                        prop_assert!(!done);
+                        continue;
+                    };
+                    prop_assert!(done);
+                    model = (head, len, tail);
+                    prop_assert_eq!(
+                        (frame.headroom(), frame.data().len(), frame.tailroom()),
+                        model
+                    );
+                    frame.data_mut().fill(0xa5);
+                }
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(pool.available(), pool.size());
+    });
+}
+
+/// A capture file with one frame of `len` octets.
+fn capture(len: u32) -> Vec<u8> {
+    let header = [0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 1];
+    let record = [0, 0, len, len];
+    let words = header
+        .iter()
+        .chain(&record)
+        .flat_map(|word: &u32| word.to_ne_bytes());
+    words
+        .chain(std::iter::repeat_n(0x11, len as usize))
+        .collect()
+}
+
+#[test]
+fn frame_in_several_buffers_shows_its_first_and_frees_all() {
+    with_eal(0, |eal| {
+        let pool = pool(&eal, "chain", 2_047);
+        let path = std::env::temp_dir().join(format!("ucproxy-{}.pcap", std::process::id()));
+        std::fs::write(&path, capture(5_000)).unwrap();
+        eal.attach(&format!("net_pcap0,rx_pcap={}", path.display()))
+            .unwrap();
+        let mut queues = Port::configure(&eal, "net_pcap0", &PortConfig::default(), &pool).unwrap();
+        std::fs::remove_file(path).unwrap();
+        let in_port = pool.size() - pool.available();
+        let mut received = Burst::new();
+        assert_eq!(queues.pairs[0].rx_burst(&mut received), 1);
+        let mut frame = received.pop().unwrap();
+
+        assert!(!frame.is_contiguous());
+        assert_eq!((frame.frame_len(), frame.data().len()), (5_000, 2_048));
+        assert_eq!(pool.size() - pool.available(), in_port + 3);
+        assert!(!frame.append(1) && frame.tailroom() == 0);
+        frame.truncate(4_000);
+        assert_eq!(frame.frame_len(), 5_000);
+        frame.truncate(100);
+        assert!(frame.is_contiguous());
+        assert_eq!(
+            (frame.frame_len(), frame.data()),
+            (100, [0x11; 100].as_slice())
+        );
+        assert_eq!(pool.size() - pool.available(), in_port + 1);
+        drop(frame);
+        assert_eq!(pool.size() - pool.available(), in_port);
     });
 }
