@@ -2,6 +2,7 @@
 
 mod certificates;
 mod handshakes;
+mod openssl;
 mod pki;
 mod pool;
 mod profiles;
