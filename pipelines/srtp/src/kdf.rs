@@ -171,6 +171,7 @@ mod tests {
     fn rfc_3711_and_6188_keys_are_derived() {
         for (name, suite) in [
             ("rfc3711-b3", Suite::AesCm128HmacSha1_80),
+            ("rfc6188-kdf-192", Suite::AesCm192HmacSha1_80),
             ("kdf-192", Suite::AesCm192HmacSha1_80),
             ("rfc6188-kdf-256", Suite::AesCm256HmacSha1_32),
         ] {
