@@ -17,14 +17,14 @@ readonly SIZE_DEFAULT=2M
 
 usage() {
     cat <<EOF
-usage: $PROGRAM [--size SIZE] [--pages COUNT] [--node NODE:COUNT]... [--mount DIR]
+usage: $PROGRAM [--size SIZE] [--count COUNT] [--node NODE:COUNT]... [--mount DIR]
        $PROGRAM --bind NIC [--force] [--no-iommu]
        $PROGRAM --unbind NIC
        $PROGRAM --list | --check | --undo | --help
 
 Hugepages, the default action:
   --size SIZE        size of a page, 2M or 1G ($SIZE_DEFAULT)
-  --pages COUNT      pages on each NUMA node ($PAGES_DEFAULT)
+  --count COUNT      pages on each NUMA node ($PAGES_DEFAULT)
   --node NODE:COUNT  pages on one NUMA node; nodes not named are left alone
   --mount DIR        where to mount hugetlbfs (/dev/hugepages, or /dev/hugepages-SIZE)
 
@@ -500,7 +500,7 @@ check_pages() {
         done
     done
     if [[ -z $found ]]; then
-        finding missing hugepages "$0 --size $SIZE_DEFAULT --pages $PAGES_DEFAULT"
+        finding missing hugepages "$0 --size $SIZE_DEFAULT --count $PAGES_DEFAULT"
         return 1
     fi
     check_mounts "$found"
@@ -602,7 +602,7 @@ number() {
 
 # once ACTION: there is only one a run.
 once() {
-    [[ -z $ACTION || $ACTION == "$1" ]] || misuse "--$ACTION and --$1 do not go together"
+    [[ -z $ACTION || $ACTION == "$1" ]] || misuse "$ACTION and $1 do not go together"
     ACTION=$1
 }
 
@@ -610,18 +610,18 @@ parse() {
     ACTION='' NIC='' FORCE='' NO_IOMMU='' MOUNT='' SIZE=$SIZE_DEFAULT PAGES=$PAGES_DEFAULT NODES=()
     while (($# > 0)); do
         case $1 in
-            --size | --pages | --node | --mount | --bind | --unbind)
+            --size | --count | --node | --mount | --bind | --unbind)
                 (($# > 1)) || misuse "$1 takes a value"
                 ;;&
-            --size) SIZE=$2 && once pages && shift ;;
-            --pages) number "$2" "$1" && PAGES=$2 && once pages && shift ;;
+            --size) SIZE=$2 && once hugepages && shift ;;
+            --count) number "$2" "$1" && PAGES=$2 && once hugepages && shift ;;
             --node)
                 [[ $2 =~ ^[0-9]{1,4}:[0-9]{1,9}$ ]] || misuse "--node takes NODE:COUNT, not '$2'"
-                NODES+=("$2") && once pages && shift
+                NODES+=("$2") && once hugepages && shift
                 ;;
             --mount)
                 [[ $2 == /* ]] || misuse "--mount takes an absolute path"
-                MOUNT=$2 && once pages && shift
+                MOUNT=$2 && once hugepages && shift
                 ;;
             --bind | --unbind) [[ -n $2 ]] && NIC=$2 && once "${1#--}" && shift ;;
             --force) FORCE=yes ;;
@@ -637,8 +637,8 @@ parse() {
 
 main() {
     parse "$@"
-    case ${ACTION:-pages} in
-        pages) set_up "$SIZE" "$PAGES" "$MOUNT" "${NODES[@]}" ;;
+    case ${ACTION:-hugepages} in
+        hugepages) set_up "$SIZE" "$PAGES" "$MOUNT" "${NODES[@]}" ;;
         bind) bind_nic "$NIC" "$FORCE" "$NO_IOMMU" ;;
         unbind) unbind_nic "$NIC" ;;
         list) list ;;

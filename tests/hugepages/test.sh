@@ -39,7 +39,7 @@ pages_are() { [[ $(pages "$1" "$2") == "$3" ]] || fail "node $1 should have $3 p
 nothing_bound() { [[ ! -e $MACHINE/devbind.log ]] || fail "devbind should not have run"; }
 
 test_sets_pages_on_every_node() {
-    on_fake --pages 100
+    on_fake --count 100
     succeeds
     pages_are 0 2048 100
     pages_are 1 2048 100
@@ -56,8 +56,8 @@ test_sets_pages_on_the_named_node_only() {
 }
 
 test_running_twice_changes_nothing() {
-    on_fake --pages 100
-    on_fake --pages 100
+    on_fake --count 100
+    on_fake --count 100
     succeeds
     says "100, as before"
     says "dev/hugepages, as before"
@@ -66,8 +66,8 @@ test_running_twice_changes_nothing() {
 
 test_undo_restores_what_was_before_the_first_run() {
     set_machine_pages 1 2048 7
-    on_fake --pages 100
-    on_fake --pages 200
+    on_fake --count 100
+    on_fake --count 200
     on_fake --undo
     succeeds
     pages_are 0 2048 0
@@ -81,7 +81,7 @@ test_undo_restores_what_was_before_the_first_run() {
 test_undo_keeps_the_mount_that_was_there() {
     mkdir -p "$MACHINE/mnt"
     echo "none $MACHINE/mnt hugetlbfs rw,pagesize=2M 0 0" >"$MACHINE/proc/mounts"
-    on_fake --pages 3
+    on_fake --count 3
     says "as before"
     on_fake --undo
     [[ $(mounts | wc -l) -eq 1 ]] || fail "should still be mounted"
@@ -90,7 +90,7 @@ test_undo_keeps_the_mount_that_was_there() {
 test_fewer_pages_than_asked_for_is_an_error_with_the_number() {
     # A count that does not take what is written to it.
     ln -sf /dev/null "$(pages_file 1 2048)"
-    on_fake --pages 100
+    on_fake --count 100
     fails
     says "asked for 100 2M pages on node 1, got 0"
     pages_are 0 2048 100
@@ -110,7 +110,7 @@ test_unknown_node_is_refused() {
 
 test_machine_without_numa_nodes_works() {
     rm -r "$MACHINE/sys/devices/system/node"
-    on_fake --pages 5
+    on_fake --count 5
     succeeds
     [[ $(<"$MACHINE/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages") == 5 ]] ||
         fail "should have 5 pages"
@@ -118,8 +118,8 @@ test_machine_without_numa_nodes_works() {
 
 test_misuse_is_told_and_changes_nothing() {
     local arguments
-    for arguments in "--pages" "--pages many" "--size 2" "--size M" "--node 3" "--mount here" \
-        "--bind" "--frobnicate" "--check --undo" "--force" "--pages 5 --bind eth1" "5"; do
+    for arguments in "--count" "--count many" "--size 2" "--size M" "--node 3" "--mount here" \
+        "--bind" "--frobnicate" "--check --undo" "--force" "--count 5 --bind eth1" "5"; do
         # shellcheck disable=SC2086 # words are meant to be split
         on_fake $arguments
         fails 2
@@ -131,7 +131,7 @@ test_help_names_every_option() {
     local option
     on_fake --help
     succeeds
-    for option in --size --pages --node --mount --bind --unbind --list --check --undo --force \
+    for option in --size --count --node --mount --bind --unbind --list --check --undo --force \
         --no-iommu; do
         says "$option"
     done
@@ -286,14 +286,14 @@ test_check_names_what_is_missing_and_the_mend() {
     on_fake --check
     fails
     says "missing  hugepages"
-    says "--size 2M --pages"
+    says "--size 2M --count"
     says "amd_iommu=on"
     says "modprobe vfio-pci"
     nothing_bound
 }
 
 test_check_is_content_once_all_is_there() {
-    on_fake --pages 10
+    on_fake --count 10
     on_fake --bind eth1
     on_fake --check
     succeeds
@@ -328,7 +328,7 @@ test_real_pages_are_set_and_undone() {
     before=$(real_state)
     file=$(real_pages_file)
     have=$(<"$file")
-    on_real --size 2M --pages $((have + 2))
+    on_real --size 2M --count $((have + 2))
     succeeds
     [[ $(<"$file") -eq $((have + 2)) ]] || fail "should have two pages more"
     grep -q hugetlbfs /proc/mounts || fail "should be mounted"
