@@ -323,8 +323,7 @@ test_real_check_runs_and_changes_nothing() {
 test_real_pages_are_set_and_undone() {
     local before file have
     [[ $EUID -eq 0 ]] || fail "this test needs root"
-    [[ ! -e /run/ucproxy/hugepages-setup.state ]] ||
-        fail "something is set up already: hugepages-setup.sh --undo first"
+    set_aside_real_state
     before=$(real_state)
     file=$(real_pages_file)
     have=$(<"$file")
@@ -337,6 +336,15 @@ test_real_pages_are_set_and_undone() {
     on_real --undo
     succeeds
     [[ $(real_state) == "$before" ]] || fail "should be as before: $before"
+}
+
+# set_aside_real_state: keeps for later what was set up here before the test.
+set_aside_real_state() {
+    local state=/run/ucproxy/hugepages-setup.state
+    [[ -e $state ]] || return 0
+    mv "$state" "$WORK/real.state"
+    # shellcheck disable=SC2064 # the paths of now
+    trap "mv '$WORK/real.state' '$state'" EXIT
 }
 
 real_pages_file() {
