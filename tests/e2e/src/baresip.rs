@@ -116,7 +116,7 @@ impl Phone {
             netns,
             &dir,
             "baresip",
-            &["baresip", "-v", "-f", &config_dir],
+            &["baresip", "-v", "-s", "-f", &config_dir],
         )?;
         let control = Control::connect(netns, control_port)
             .map_err(|e| Failure::Unexpected(format!("{e}\n{}", process.log().tail())))?;

@@ -148,11 +148,6 @@ impl Process {
         }
     }
 
-    /// Kills it (SIGKILL), as a crash would, and waits for its end.
-    pub fn kill(mut self) {
-        self.end();
-    }
-
     /// Waits for a line that contains `text` since the process was started.
     ///
     /// # Errors

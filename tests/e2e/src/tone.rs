@@ -19,6 +19,13 @@ pub struct Heard {
 }
 
 impl Heard {
+    /// Seconds in which the expected tone was heard.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a few minutes at most")]
+    pub fn seconds(&self) -> f64 {
+        self.length_ms as f64 / 1_000.0 * self.expected
+    }
+
     /// Whether this is the expected tone and nothing else, for at least `min_ms`.
     ///
     /// One block in twenty may be spoiled, by the beginning and the end of the call.

@@ -1,0 +1,100 @@
+//! Sessions over a limit are refused and counted; what is up already does not notice, and a unit
+//! that is given back can be taken again.
+
+use e2e::certs::Request;
+use e2e::error::{Result, ensure};
+use e2e::policy::Policy;
+use e2e::scenario::{during_a_call, on_stage};
+use e2e::show::sessions;
+use e2e::stage::{INSIDE, Setting, Stage};
+use e2e::tls_peer::TlsPeer;
+use e2e::wait::{STEP, until};
+
+fn limited(limits: &str, workers: u16) -> Setting {
+    Setting {
+        policy: Policy {
+            workers,
+            more: format!("limits:\n  {limits}\n"),
+            ..Policy::default()
+        },
+        ..Setting::default()
+    }
+}
+
+fn connect(stage: &Stage<'_>) -> Result<TlsPeer> {
+    let identity = stage.lab.authority.issue(&Request::phone("another"))?;
+    let dir = stage.lab.subdir("peers")?;
+    TlsPeer::connect(&stage.lab.outside, &dir, stage.target, Some(&identity), &[])
+}
+
+/// The outside phone holds the only unit; one more session is refused as `counter` says.
+fn one_more_is_refused(limits: &str, counter: &str) -> Result<()> {
+    during_a_call(&limited(limits, 1), |stage, before| {
+        let mut peer = connect(stage)?;
+        peer.wait_closed()?;
+        stage.wait_counted(before, counter)?;
+        let open = sessions(&stage.proxy.show("sessions")?)?;
+        ensure(open.len() == 1, || format!("sessions: {open:?}"))
+    })
+}
+
+#[test]
+fn uc_sessions() -> Result<()> {
+    one_more_is_refused("uc_sessions: 1", "limit-uc-sessions")
+}
+
+#[test]
+fn tls_sessions() -> Result<()> {
+    one_more_is_refused("tls_sessions: 1", "limit-tls-sessions")
+}
+
+#[test]
+fn phone_proxy_sessions() -> Result<()> {
+    one_more_is_refused("phone_proxy_sessions: 1", "limit-phone-proxy-sessions")
+}
+
+#[test]
+fn calls_with_srtp() -> Result<()> {
+    on_stage(&limited("srtp_sessions: 0", 1), |stage| {
+        let before = stage.proxy.counters()?;
+        stage.outside.dial(INSIDE.0)?;
+        stage.outside.wait_closed()?;
+        stage.wait_counted(&before, "limit-srtp-sessions")?;
+        stage.wait_media_closed()
+    })
+}
+
+#[test]
+fn two_workers_admit_exactly_one_at_the_last_unit() -> Result<()> {
+    const AT_ONCE: usize = 12;
+    on_stage(&limited("uc_sessions: 2", 2), |stage| {
+        let before = stage.proxy.counters()?;
+        let peers: Result<Vec<TlsPeer>> = (0..AT_ONCE).map(|_| connect(stage)).collect();
+        let mut peers = peers?;
+        until("one peer left", STEP, || {
+            let left = peers
+                .iter_mut()
+                .filter_map(|peer| peer.connected().then_some(()))
+                .count();
+            ensure(left != 0, || "every peer was refused".to_owned())?;
+            Ok((left == 1).then_some(()))
+        })?;
+        let grown = stage.proxy.counters()?.since(&before);
+        let refused = grown.value("limit-uc-sessions");
+        ensure(refused == AT_ONCE as u64 - 1, || {
+            format!("{refused} refused: {grown}")
+        })?;
+        // The one that is in gives its unit back, and another takes it.
+        peers.clear();
+        until("the unit to come back", STEP, || {
+            let open = sessions(&stage.proxy.show("sessions")?)?.len();
+            Ok((open == 1).then_some(()))
+        })?;
+        let mut next = connect(stage)?;
+        next.wait_connected()?;
+        until("the next one in", STEP, || {
+            let open = sessions(&stage.proxy.show("sessions")?)?.len();
+            Ok((open == 2).then_some(()))
+        })
+    })
+}
