@@ -1,5 +1,5 @@
 # Each target is one line to a script or to cargo; CI runs `deps check test` through .ci/run.
-.PHONY: deps build demo test check bench soak fuzz clean
+.PHONY: deps build demo test check clean
 
 deps: ; .ci/deps
 build: ; cargo build --workspace --release
