@@ -178,15 +178,16 @@ fn unknown_devices_do_not_attach() {
 fn every_software_driver_probes() {
     with_eal(0, |eal| {
         let pool = pool(&eal, "drivers", 4_095);
-        for (device, name) in [
-            ("net_null0", "net_null0"),
-            ("net_ring0", "net_ring0"),
+        let socket = format!("ucproxy-test-{}", std::process::id());
+        for (name, arguments) in [
+            ("net_null0", String::new()),
+            ("net_ring0", String::new()),
             (
-                "net_memif0,role=server,socket=/tmp/ucproxy-test-memif.sock",
                 "net_memif0",
+                format!(",role=server,socket-abstract=yes,socket={socket}"),
             ),
         ] {
-            eal.attach(device).unwrap();
+            eal.attach(&format!("{name}{arguments}")).unwrap();
             let queues = configure(&eal, name, 1, &pool);
             assert!(!queues.port.mac().is_multicast());
             queues.port.stats().unwrap();
