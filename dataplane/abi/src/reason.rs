@@ -54,6 +54,7 @@ reasons! {
     IcmpMalformed "icmp-malformed" "ICMP message truncated or with a wrong checksum";
     IcmpRateLimited "icmp-rate-limited" "ICMP message held back by the rate limit";
     UdpMalformed "udp-malformed" "UDP header does not fit its packet";
+    UdpNoListener "udp-no-listener" "datagram to a port of ours where nobody listens";
     UdpBadChecksum "udp-bad-checksum" "UDP checksum is wrong";
     TcpMalformed "tcp-malformed" "TCP header does not fit its packet";
     TcpBadChecksum "tcp-bad-checksum" "TCP checksum is wrong";
@@ -63,6 +64,7 @@ reasons! {
     TxFull "tx-full" "the port's transmit ring is full";
     HandoffFull "handoff-full" "the ring to the owning worker is full";
     NoPolicy "no-policy" "no policy has been published yet";
+    IpTooBig "ip-too-big" "packet larger than the MTU of its way out";
 
     // TCP.
     TcpNoFlow "tcp-no-flow" "segment of no known connection";
@@ -75,6 +77,7 @@ reasons! {
     PeerStalled "peer-stalled" "peer did not read for too long";
     IdleTimeout "idle-timeout" "nothing was said for too long";
     LegClosed "leg-closed" "session ended while data was on its way";
+    TcpOutOfWindow "tcp-out-of-window" "segment beyond the window that was announced";
 
     // TLS.
     TlsMalformed "tls-malformed" "bytes that are no TLS record or handshake message";
