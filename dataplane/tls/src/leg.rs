@@ -19,6 +19,10 @@ const RECORD_PLAINTEXT_MAX: usize = 1 << 14;
 /// Longest record on the wire, with room for what TLS 1.2 ciphers add.
 const RECORD_MAX: usize = 5 + RECORD_PLAINTEXT_MAX + 2048;
 
+/// Room in the output below which a longer plaintext waits, so that a peer who reads a little at
+/// a time does not make records of a few octets.
+const RECORD_WORTHWHILE: usize = 1024;
+
 /// How much a leg holds, in octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LegLimits {
@@ -76,6 +80,7 @@ pub struct TlsLeg {
     octets: Octets,
     state: State,
     limits: LegLimits,
+    tls: bool,
     /// A client leg that has not sent its first message.
     fresh: bool,
     /// The peer's TCP has ended.
@@ -124,6 +129,7 @@ impl TlsLeg {
             ..limits
         };
         Self {
+            tls: !matches!(engine, Engine::Clear),
             engine,
             octets: Octets::default(),
             state,
@@ -321,8 +327,9 @@ impl TlsLeg {
         self.fail(refusal::reason(error, self.state != State::Handshaking));
     }
 
-    /// Ends the leg for a reason of the caller's, such as a handshake that takes too long. Does
-    /// nothing to a leg that has failed already.
+    /// Ends the leg for a reason of the caller's, such as a handshake that takes too long, without
+    /// a word to the peer; [`close`](Self::close) before it sends close_notify. Does nothing to a
+    /// leg that has failed already.
     pub fn fail(&mut self, reason: Reason) {
         if !matches!(self.state, State::Failed(_)) {
             self.state = State::Failed(reason);
@@ -359,7 +366,7 @@ impl TlsLeg {
     /// Accepts plaintext for the peer and returns how much; the rest stays with the caller.
     ///
     /// Accepts nothing during the handshake, after [`close`](Self::close) or a failure, and while
-    /// more than [`LegLimits::output_max`] waits to be sent.
+    /// [`LegLimits::output_max`] or nearly so much waits to be sent.
     pub fn write(&mut self, plaintext: &[u8]) -> usize {
         let mut used = 0;
         while self.may_write() {
@@ -368,6 +375,9 @@ impl TlsLeg {
                 .limits
                 .output_max
                 .saturating_sub(self.octets.output.len());
+            if room < rest.len().min(RECORD_WORTHWHILE) && !self.octets.output.is_empty() {
+                break;
+            }
             let len = rest.len().min(room).min(RECORD_PLAINTEXT_MAX);
             let (chunk, _) = rest.split_at(len);
             if chunk.is_empty() || !self.send(chunk) {
@@ -434,7 +444,7 @@ impl TlsLeg {
     /// Whether the leg is TLS and not in clear.
     #[must_use]
     pub fn is_tls(&self) -> bool {
-        !matches!(self.engine, Engine::Clear)
+        self.tls
     }
 
     /// What the handshake agreed on and with whom; `None` before its end and in clear.

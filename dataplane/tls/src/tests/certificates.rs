@@ -1,10 +1,12 @@
 //! Certificates that are refused, each for its own reason, and unusual ones that are not.
 
 use abi::Reason;
+use proptest::prelude::*;
 use rcgen::{ExtendedKeyUsagePurpose, SanType};
 
 use super::*;
 use crate::TrustpointSpec;
+use crate::certificate::Facts;
 
 const VERSIONS: [Versions; 2] = [Versions::Tls12, Versions::Tls13];
 
@@ -339,5 +341,20 @@ fn pinned_certificate_does_not_open_the_door_to_who_lacks_its_key() {
         client.identity = Some(crate::trustpoint::forge(&owner.chain, &thief.key));
         let mut pair = Pair::new(&server, &client);
         assert_eq!(pair.run().1, State::Failed(Reason::TlsCertificateBad));
+    }
+}
+
+proptest! {
+    #[test]
+    fn certificate_with_any_octet_changed_never_panics(at: prop::sample::Index, octet: u8) {
+        static GOOD: std::sync::LazyLock<Vec<u8>> =
+            std::sync::LazyLock::new(|| Leaf::server("ucm.example.com").self_signed().chain.remove(0));
+        let mut der = GOOD.clone();
+        let at = at.index(der.len());
+        der[at] = octet;
+        let _ = Facts::read(&der);
+        let pinned = [der];
+        let spec = TrustpointSpec { pinned: &pinned, anchors: &pinned, ..TrustpointSpec::default() };
+        let _ = context(TlsProvider::Ring).trustpoint(&spec);
     }
 }

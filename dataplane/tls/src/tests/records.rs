@@ -88,6 +88,21 @@ fn peer_that_reads_nothing_stops_the_writer() {
 }
 
 #[test]
+fn peer_that_reads_a_little_at_a_time_does_not_make_tiny_records() {
+    let mut pair = Pair::open(Versions::Tls13);
+    let mut written = 0;
+    for _ in 0..2000 {
+        let n = pair.client.write(&[0; 5000]);
+        assert!(n == 0 || n >= 1000, "{n}");
+        written += n;
+        let mut left = 20;
+        pair.client
+            .take_output(|octets| std::mem::take(&mut left).min(octets.len()));
+    }
+    assert!(written > 2000 * 18, "{written}");
+}
+
+#[test]
 fn each_direction_ends_by_itself() {
     for versions in VERSIONS {
         let mut pair = Pair::open(versions);
@@ -262,6 +277,8 @@ fn leg_in_clear_has_the_same_face() {
     b.feed_end();
     assert_eq!(b.state(), State::PeerClosed);
     assert_eq!(b.write(b"200 OK"), 6);
+    b.fail(Reason::PeerStalled);
+    assert!(!b.is_tls());
 }
 
 proptest! {
