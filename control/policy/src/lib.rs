@@ -1,0 +1,32 @@
+//! Configuration: from the operator's YAML to the policy image that the data plane obeys.
+//!
+//! ```text
+//! text ─ yaml ─► Document ─ raw ─► RawPolicy ─ check ─► Policy ─ compile ─► PolicyImage
+//!                    └────────── Finding, with line, column and path ──────────┘
+//! ```
+//! Every step notes all that is wrong and goes on, so that an operator sees everything at once.
+//!
+//! Deliberately absent: shared memory and sockets (`ucproxy-control`), licence arithmetic
+//! (`license`), and what an application's options mean (its own crate).
+
+mod catalog;
+mod check;
+mod compile;
+mod document;
+mod files;
+mod finding;
+mod pki;
+mod raw;
+mod reference;
+mod report;
+mod section;
+#[cfg(test)]
+mod tests;
+mod value;
+mod yaml;
+
+pub use check::Licensed;
+pub use files::{FILE_OCTETS_MAX, FileContent, FileError, Files, Folder};
+pub use finding::{Finding, Place, Problem, Severity};
+pub use reference::reference;
+pub use report::{Policy, Report};
