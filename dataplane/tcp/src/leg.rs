@@ -4,64 +4,15 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use abi::{Now, Reason};
-use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::tcp;
-use smoltcp::time::Instant;
-use smoltcp::wire::{HardwareAddress, IpEndpoint, IpProtocol, IpRepr, TcpControl, TcpRepr};
+use smoltcp::wire::{IpEndpoint, TcpControl, TcpRepr};
 
 use crate::cookie::Accepted;
-use crate::device::LegDevice;
-use crate::isn::seed_for;
 use crate::liveness::{Awaits, Liveness};
 use crate::reset::{empty, number};
-use crate::segment::{self, Segment};
-use crate::track::Track;
-use crate::{Congestion, Params, Transmit};
-
-/// Segments that one call of [`TcpLeg::poll`] sends at most.
-const SEGMENTS_PER_POLL: usize = 64;
-
-/// How far a connection has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// No answer to our SYN yet.
-    Connecting,
-    /// Open, if perhaps for one direction only.
-    Open,
-    /// At its end. What was received can still be read.
-    Closed(CloseCause),
-}
-
-/// Why a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CloseCause {
-    /// Both sides finished, and each has what the other sent.
-    Finished,
-    /// The peer reset it.
-    Reset,
-    /// The peer refused the connection or did not answer in time.
-    Refused,
-    /// The peer has gone silent.
-    TimedOut,
-    /// The peer answers and takes nothing.
-    Stalled,
-    /// We gave it up.
-    Aborted,
-}
-
-impl CloseCause {
-    /// The reason to count it under; an orderly end and our own decision have none.
-    #[must_use]
-    pub const fn reason(self) -> Option<Reason> {
-        match self {
-            Self::Finished | Self::Aborted => None,
-            Self::Reset => Some(Reason::TcpReset),
-            Self::Refused => Some(Reason::TcpConnectFailed),
-            Self::TimedOut => Some(Reason::TcpTimeout),
-            Self::Stalled => Some(Reason::PeerStalled),
-        }
-    }
-}
+use crate::segment::Segment;
+use crate::stack::Stack;
+use crate::{CloseCause, Params, State, Transmit};
 
 /// One TCP connection of ours: octets in order, both ways.
 ///
@@ -70,15 +21,10 @@ impl CloseCause {
 /// when [`TcpLeg::deadline`] has come, call [`TcpLeg::poll`], which is when it sends. Drop it once
 /// [`TcpLeg::is_done`].
 pub struct TcpLeg {
-    iface: Interface,
-    sockets: SocketSet<'static>,
-    handle: SocketHandle,
+    stack: Stack,
     local: SocketAddr,
     remote: SocketAddr,
-    track: Track,
     live: Liveness,
-    mtu: u16,
-    isn: u32,
     cause: Option<CloseCause>,
     /// The owner has finished, but the connection is not open yet.
     finish_wanted: bool,
@@ -90,14 +36,8 @@ pub struct TcpLeg {
 
 impl core::fmt::Debug for TcpLeg {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(
-            f,
-            "{} <> {} {:?} {}",
-            self.local,
-            self.remote,
-            self.state(),
-            self.socket().state()
-        )
+        let (state, detail) = (self.state(), self.stack.state());
+        write!(f, "{} <> {} {state:?} {detail}", self.local, self.remote)
     }
 }
 
@@ -117,21 +57,11 @@ impl TcpLeg {
         now: Now,
     ) -> Result<Self, Reason> {
         let mut leg = Self::new(local, remote, isn, params, now);
-        let unicast = leg.local.is_ipv4() == leg.remote.is_ipv4()
-            && [leg.local, leg.remote]
-                .iter()
-                .all(|end| IpEndpoint::from(*end).addr.is_unicast());
-        let Self {
-            iface,
-            sockets,
-            handle,
-            ..
-        } = &mut leg;
-        let socket = sockets.get_mut::<tcp::Socket<'_>>(*handle);
-        if !unicast || socket.connect(iface.context(), remote, local).is_err() {
-            return Err(Reason::TcpConnectFailed);
+        if leg.stack.connect(local, remote) {
+            Ok(leg)
+        } else {
+            Err(Reason::TcpConnectFailed)
         }
-        Ok(leg)
     }
 
     /// The leg of a connection whose third packet has shown a good cookie, open, with what
@@ -156,11 +86,15 @@ impl TcpLeg {
             ..
         } = *accepted;
         let mut leg = Self::new(local, remote, server_isn, params, now);
-        if leg.socket_mut().listen(IpEndpoint::from(local)).is_err() {
+        if leg
+            .stack
+            .socket_mut()
+            .listen(IpEndpoint::from(local))
+            .is_err()
+        {
             return Err(Reason::TcpBadCookie);
         }
-        leg.track.open(client_isn, params.first_window());
-        leg.track.shift = accepted.window_scale.map_or(0, |_| params.window_shift());
+        leg.stack.open(client_isn, accepted.window_scale.is_some());
         leg.replay_handshake(accepted, now)?;
         leg.on_segment(packet, now, tx)?;
         match leg.state() {
@@ -170,34 +104,11 @@ impl TcpLeg {
     }
 
     fn new(local: SocketAddr, remote: SocketAddr, isn: u32, params: &Params, now: Now) -> Self {
-        let mtu = params.mtu(local.is_ipv6());
-        let mut track = Track::new(isn);
-        let iface = interface(mtu, isn, &mut track, now);
-        let mut socket = tcp::Socket::new(
-            tcp::SocketBuffer::new(vec![0; params.rx_buffer()]),
-            tcp::SocketBuffer::new(vec![0; params.tx_buffer()]),
-        );
-        socket.set_nagle_enabled(false);
-        socket.set_keep_alive(params.keepalive.map(Into::into));
-        socket.set_hop_limit(Some(params.hop_limit.max(1)));
-        socket.set_congestion_control(match params.congestion {
-            Congestion::Off => tcp::CongestionControl::None,
-            Congestion::Reno => tcp::CongestionControl::Reno,
-            Congestion::Cubic => tcp::CongestionControl::Cubic,
-        });
-        // A vector of one, since one that grows would take room for four.
-        let mut sockets = SocketSet::new(vec![SocketStorage::EMPTY]);
-        let handle = sockets.add(socket);
         Self {
-            iface,
-            sockets,
-            handle,
+            stack: Stack::new(isn, local.is_ipv6(), params, now),
             local,
             remote,
-            track,
             live: Liveness::new(params, now),
-            mtu,
-            isn,
             cause: None,
             finish_wanted: false,
             time_wait: params.time_wait,
@@ -221,7 +132,7 @@ impl TcpLeg {
     /// How far the connection has come.
     #[must_use]
     pub fn state(&self) -> State {
-        match (self.cause, self.socket().state()) {
+        match (self.cause, self.stack.state()) {
             (Some(cause), _) => State::Closed(cause),
             (None, tcp::State::SynSent | tcp::State::SynReceived | tcp::State::Listen) => {
                 State::Connecting
@@ -247,17 +158,17 @@ impl TcpLeg {
         if segment.local() != self.local || segment.remote() != self.remote {
             return Err(Reason::TcpNoFlow);
         }
-        let before = self.socket().state();
+        let before = self.stack.state();
         if before == tcp::State::SynSent {
             self.on_answer(&segment)?;
         } else if before != tcp::State::Closed {
             self.check_window(&segment, now, tx)?;
         }
         let unread = self.unread();
-        self.feed(packet, now, tx);
+        self.stack.ingress(packet, now, tx);
         let done = Done {
             reset: segment.rst,
-            acknowledged: self.track.acknowledge(&segment),
+            acknowledged: self.stack.track.acknowledge(&segment),
             received: self.unread() != unread,
         };
         self.live.heard(now);
@@ -278,27 +189,10 @@ impl TcpLeg {
         }
         if self.finish_wanted && self.state() == State::Open {
             self.finish_wanted = false;
-            self.socket_mut().close();
+            self.stack.socket_mut().close();
         }
-        let before = self.socket().state();
-        let Self {
-            iface,
-            sockets,
-            track,
-            mtu,
-            ..
-        } = self;
-        let mut device = LegDevice {
-            received: None,
-            tx,
-            track,
-            mtu: *mtu,
-        };
-        for _ in 0..SEGMENTS_PER_POLL {
-            if iface.poll_egress(instant(now), &mut device, sockets) == PollResult::None {
-                break;
-            }
-        }
+        let before = self.stack.state();
+        self.stack.egress(now, tx);
         self.settle(before, Done::default(), now);
         // Not before the peer's FIN has been acknowledged.
         self.lingered = self.lingers_until.is_some_and(|until| until <= now);
@@ -311,15 +205,11 @@ impl TcpLeg {
         if self.is_done() {
             return None;
         }
-        let stack = self.iface.poll_at(instant(now), &self.sockets).map(|at| {
-            let micros = u64::try_from(at.total_micros()).unwrap_or(0);
-            Now::ZERO + Duration::from_micros(micros)
-        });
         let own = match self.cause {
             Some(_) => self.lingers_until,
             None => self.live.deadline(),
         };
-        [stack, own].into_iter().flatten().min()
+        [self.stack.deadline(now), own].into_iter().flatten().min()
     }
 
     /// Shows the owner received octets, oldest first; `f` tells how many of them it takes.
@@ -328,20 +218,20 @@ impl TcpLeg {
     /// be fewer than [`TcpLeg::unread`]. What is taken opens the window again; what is not is
     /// shown again.
     pub fn recv(&mut self, f: impl FnOnce(&[u8]) -> usize) -> usize {
-        let taken = self.socket_mut().recv(|octets| {
+        let taken = self.stack.socket_mut().recv(|octets| {
             let taken = f(octets).min(octets.len());
             (taken, taken)
         });
         // An error means that there is nothing and will be nothing.
         let taken = taken.unwrap_or(0);
-        self.track.take(taken);
+        self.stack.track.take(taken);
         taken
     }
 
     /// Octets received that the owner has not taken.
     #[must_use]
     pub fn unread(&self) -> usize {
-        self.socket().recv_queue()
+        self.stack.socket().recv_queue()
     }
 
     /// Appends octets to what is to be sent, as far as there is room, and returns how many.
@@ -350,13 +240,13 @@ impl TcpLeg {
         if self.cause.is_some() || self.finish_wanted {
             return 0;
         }
-        self.socket_mut().send_slice(octets).unwrap_or(0)
+        self.stack.socket_mut().send_slice(octets).unwrap_or(0)
     }
 
     /// Octets that [`TcpLeg::send`] would take.
     #[must_use]
     pub fn send_room(&self) -> usize {
-        let socket = self.socket();
+        let socket = self.stack.socket();
         if self.cause.is_some() || self.finish_wanted || !socket.may_send() {
             return 0;
         }
@@ -366,14 +256,14 @@ impl TcpLeg {
     /// Octets that the peer has not acknowledged.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.socket().send_queue()
+        self.stack.socket().send_queue()
     }
 
     /// Ends our direction, once what is pending has been sent. The peer may go on sending.
     pub fn finish(&mut self) {
         match self.state() {
             State::Connecting => self.finish_wanted = true,
-            State::Open => self.socket_mut().close(),
+            State::Open => self.stack.socket_mut().close(),
             State::Closed(_) => {}
         }
     }
@@ -381,7 +271,7 @@ impl TcpLeg {
     /// Whether the owner has finished.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.finish_wanted || !self.socket().may_send() && self.state() != State::Connecting
+        self.finish_wanted || !self.stack.socket().may_send() && self.state() != State::Connecting
     }
 
     /// Whether the peer has finished and the owner has taken all that it sent.
@@ -402,7 +292,7 @@ impl TcpLeg {
     /// may still be unread.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.cause.is_some() && (self.lingered || self.socket().remote_endpoint().is_none())
+        self.cause.is_some() && (self.lingered || self.stack.socket().remote_endpoint().is_none())
     }
 
     /// Takes note that packets larger than `mtu` do not reach the peer (RFC 1191, RFC 8201).
@@ -410,19 +300,12 @@ impl TcpLeg {
     /// What is lost is sent again in smaller segments. It never raises the size.
     pub fn lower_mtu(&mut self, mtu: u16, now: Now) {
         let floor = if self.local.is_ipv6() { 1_280 } else { 576 };
-        let mtu = mtu.max(floor);
-        if mtu < self.mtu {
-            self.mtu = mtu;
-            // An interface keeps nothing of a connection; the socket does.
-            self.iface = interface(mtu, self.isn, &mut self.track, now);
-        }
+        self.stack.lower_mtu(mtu.max(floor), now);
     }
 
     /// Shows smoltcp the SYN that the cookie remembers, and takes its SYN-ACK off it.
     fn replay_handshake(&mut self, accepted: &Accepted, now: Now) -> Result<(), Reason> {
         let syn = TcpRepr {
-            src_port: accepted.remote.port(),
-            dst_port: accepted.local.port(),
             control: TcpControl::Syn,
             seq_number: number(accepted.client_isn),
             window_len: u16::MAX,
@@ -432,8 +315,9 @@ impl TcpLeg {
             ..empty()
         };
         let mut answer = Capture::default();
-        self.feed_made_up(&syn, now, &mut answer);
-        self.poll(now, &mut answer);
+        self.stack
+            .ingress_made_up((self.local, self.remote), syn, now, &mut answer);
+        self.stack.egress(now, &mut answer);
         let made = Segment::parse(&answer.0)?;
         if made.syn && made.seq == accepted.server_isn {
             Ok(())
@@ -446,15 +330,7 @@ impl TcpLeg {
     fn on_answer(&mut self, segment: &Segment<'_>) -> Result<(), Reason> {
         let repr = segment.repr()?;
         if repr.control == TcpControl::Syn {
-            let socket = self.socket();
-            let capacity = socket.recv_capacity();
-            let bits = usize::BITS - capacity.leading_zeros();
-            self.track.shift = match repr.window_scale {
-                Some(_) => (bits.saturating_sub(16) & 0xf) as u8,
-                None => 0,
-            };
-            self.track
-                .open(segment.seq, u16::try_from(capacity).unwrap_or(u16::MAX));
+            self.stack.open(segment.seq, repr.window_scale.is_some());
         }
         Ok(())
     }
@@ -468,20 +344,18 @@ impl TcpLeg {
         now: Now,
         tx: &mut dyn Transmit,
     ) -> Result<(), Reason> {
-        let next = self.track.next(self.unread(), self.fin_received());
+        let next = self.stack.track.next(self.unread(), self.fin_received());
         let guessed_reset = segment.rst && segment.seq != next;
         if guessed_reset || segment.syn && self.state() == State::Open {
             // RFC 5961 §3.2, §4.2: ask the peer, which knows the right number.
-            let near = segment.syn || self.track.in_window(segment.seq, next);
+            let near = segment.syn || self.stack.track.in_window(segment.seq, next);
             if near && self.state() == State::Open {
                 self.challenge(next, now, tx);
             }
             return Err(Reason::TcpOutOfWindow);
         }
-        if self
-            .track
-            .overruns(segment.seq.wrapping_add(segment.payload_len), next)
-        {
+        let end = segment.seq.wrapping_add(segment.payload_len);
+        if self.stack.track.overruns(end, next) {
             return Err(Reason::TcpOutOfWindow);
         }
         Ok(())
@@ -491,52 +365,17 @@ impl TcpLeg {
     /// keepalive of the peer that never came.
     fn challenge(&mut self, next: u32, now: Now, tx: &mut dyn Transmit) {
         let keepalive = TcpRepr {
-            src_port: self.remote.port(),
-            dst_port: self.local.port(),
             seq_number: number(next.wrapping_sub(1)),
-            ack_number: Some(number(self.track.una())),
+            ack_number: Some(number(self.stack.track.una())),
             ..empty()
         };
-        self.feed_made_up(&keepalive, now, tx);
-    }
-
-    /// Shows smoltcp a segment of the peer that did not come over the wire.
-    fn feed_made_up(&mut self, tcp: &TcpRepr<'_>, now: Now, tx: &mut dyn Transmit) {
-        let (source, destination) = (IpEndpoint::from(self.remote), IpEndpoint::from(self.local));
-        let ip = IpRepr::new(
-            source.addr,
-            destination.addr,
-            IpProtocol::Tcp,
-            tcp.buffer_len(),
-            u8::MAX,
-        );
-        let mut packet = [0; 128];
-        if let Some(packet) = packet.get_mut(..ip.buffer_len()) {
-            segment::write(&ip, tcp, packet);
-            self.feed(packet, now, tx);
-        }
-    }
-
-    fn feed(&mut self, packet: &[u8], now: Now, tx: &mut dyn Transmit) {
-        let Self {
-            iface,
-            sockets,
-            track,
-            mtu,
-            ..
-        } = self;
-        let mut device = LegDevice {
-            received: Some(packet),
-            tx,
-            track,
-            mtu: *mtu,
-        };
-        iface.poll_ingress_single(instant(now), &mut device, sockets);
+        self.stack
+            .ingress_made_up((self.local, self.remote), keepalive, now, tx);
     }
 
     /// Draws the conclusions from what the peer has done and what became of the socket.
     fn settle(&mut self, before: tcp::State, done: Done, now: Now) {
-        let state = self.socket().state();
+        let state = self.stack.state();
         if state == tcp::State::TimeWait && before != state {
             self.cause = self.cause.or(Some(CloseCause::Finished));
             self.lingers_until = Some(now + self.time_wait);
@@ -564,25 +403,17 @@ impl TcpLeg {
 
     fn give_up(&mut self, cause: CloseCause) {
         self.cause = Some(cause);
-        self.socket_mut().abort();
+        self.stack.socket_mut().abort();
     }
 
     fn fin_received(&self) -> bool {
         matches!(
-            self.socket().state(),
+            self.stack.state(),
             tcp::State::CloseWait
                 | tcp::State::LastAck
                 | tcp::State::Closing
                 | tcp::State::TimeWait
         )
-    }
-
-    fn socket(&self) -> &tcp::Socket<'static> {
-        self.sockets.get(self.handle)
-    }
-
-    fn socket_mut(&mut self) -> &mut tcp::Socket<'static> {
-        self.sockets.get_mut(self.handle)
     }
 }
 
@@ -592,26 +423,6 @@ struct Done {
     reset: bool,
     acknowledged: bool,
     received: bool,
-}
-
-/// An interface that takes any address for its own and whose first socket uses `isn`.
-fn interface(mtu: u16, isn: u32, track: &mut Track, now: Now) -> Interface {
-    let mut config = Config::new(HardwareAddress::Ip);
-    config.random_seed = seed_for(isn);
-    let mut nowhere = Capture::default();
-    let mut device = LegDevice {
-        received: None,
-        tx: &mut nowhere,
-        track,
-        mtu,
-    };
-    let mut iface = Interface::new(config, &mut device, instant(now));
-    iface.set_any_ip(true);
-    iface
-}
-
-fn instant(now: Now) -> Instant {
-    Instant::from_micros(i64::try_from(now.micros()).unwrap_or(i64::MAX))
 }
 
 /// Keeps the last packet instead of sending it.

@@ -21,11 +21,14 @@ mod liveness;
 mod params;
 mod reset;
 mod segment;
+mod stack;
+mod state;
 mod track;
 
 pub use cookie::{Accepted, Cookies};
 pub use device::Transmit;
 pub use isn::IsnSource;
-pub use leg::{CloseCause, State, TcpLeg};
+pub use leg::TcpLeg;
 pub use params::{Congestion, Params};
 pub use reset::reset_for;
+pub use state::{CloseCause, State};

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use abi::Now;
 
+use crate::CloseCause;
 use crate::Params;
-use crate::leg::CloseCause;
 
 /// What a leg is waiting for from its peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

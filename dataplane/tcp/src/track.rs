@@ -19,8 +19,8 @@ pub(crate) struct Track {
     /// After the last of our sequence numbers that was sent.
     sent: u32,
     /// Scale of our window.
-    pub(crate) shift: u8,
-    pub(crate) opened: bool,
+    shift: u8,
+    opened: bool,
 }
 
 impl Track {
@@ -36,8 +36,10 @@ impl Track {
         }
     }
 
-    /// The peer's SYN has been seen, in answer to which `window` octets were or are announced.
-    pub(crate) const fn open(&mut self, peer_isn: u32, window: u16) {
+    /// The peer's SYN has been seen; our own SYN announced `window` octets, not scaled, and
+    /// later windows are scaled by `shift`.
+    pub(crate) const fn open(&mut self, peer_isn: u32, window: u16, shift: u8) {
+        self.shift = shift;
         self.first = peer_isn.wrapping_add(1);
         self.edge = self.first.wrapping_add(window as u32);
         self.opened = true;
@@ -127,7 +129,7 @@ mod tests {
     #[test]
     fn window_is_judged_across_the_wrap() {
         let mut track = Track::new(7);
-        track.open(u32::MAX - 10, 100);
+        track.open(u32::MAX - 10, 100, 0);
         let next = track.next(0, false);
         assert_eq!(next, u32::MAX - 9);
         assert!(track.in_window(next, next) && track.in_window(89, next));
