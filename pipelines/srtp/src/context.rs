@@ -8,7 +8,7 @@ use core::fmt;
 use abi::Suite;
 use zeroize::Zeroize;
 
-use crate::source::Sources;
+use crate::source::{Rules, Sources, WhenFull};
 use crate::{SessionKey, SessionKeys, Traffic, WindowSize, is_aead};
 
 pub use receive::Receiver;
@@ -77,6 +77,8 @@ impl fmt::Debug for Params<'_> {
 pub struct Config {
     /// The replay window.
     pub window: WindowSize,
+    /// Sources of one direction at a time; one more takes the place of one that is silent.
+    pub sources_max: u8,
     /// SRTP packets that one key may protect.
     pub rtp_packets_max: u64,
     /// SRTCP packets that one key may protect.
@@ -88,8 +90,19 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             window: WindowSize::default(),
+            sources_max: 8,
             rtp_packets_max: 1 << 48,
             rtcp_packets_max: 1 << 31,
+        }
+    }
+}
+
+impl Config {
+    const fn rules(&self, full: WhenFull) -> Rules {
+        Rules {
+            window: self.window,
+            live_max: self.sources_max,
+            full,
         }
     }
 }

@@ -7,9 +7,6 @@ use abi::{Now, Reason};
 use crate::replay::Window;
 use crate::{WindowSize, replay};
 
-/// Sources with a window of their own at a time.
-const LIVE_MAX: usize = 8;
-
 /// Sources given up whose highest index is still known.
 const RETIRED_MAX: usize = 64;
 
@@ -38,6 +35,17 @@ pub(crate) enum WhenFull {
     Forget,
     /// Take no new source: a sender must never use an index twice under one key.
     Refuse,
+}
+
+/// How sources are kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// The replay window.
+    pub(crate) window: WindowSize,
+    /// Sources with a window of their own at a time, at least one.
+    pub(crate) live_max: u8,
+    /// See [`WhenFull`].
+    pub(crate) full: WhenFull,
 }
 
 /// The sources of one direction of one protocol. The first stands inline: nearly all streams
@@ -71,24 +79,27 @@ impl Sources {
         }
     }
 
-    /// Takes note of an index, and of the source if it is new.
+    /// Takes note of an index, and of the source if it is new. Returns whether the index is the
+    /// highest of its source.
     #[inline]
     pub(crate) fn accept(
         &mut self,
         ssrc: u32,
         index: u64,
-        size: WindowSize,
+        rules: Rules,
         now: Now,
-        full: WhenFull,
-    ) -> Result<(), Reason> {
-        self.check(ssrc, index, size)?;
-        let live = self.first.iter_mut().chain(&mut self.more);
-        if let Some(source) = live.into_iter().find(|source| source.ssrc == ssrc) {
+    ) -> Result<bool, Reason> {
+        let mut live = self.first.iter_mut().chain(&mut self.more);
+        if let Some(source) = live.find(|source| source.ssrc == ssrc) {
+            source.window.check(index, rules.window).map_err(reason)?;
+            let is_newest = index > source.window.highest();
             source.window.accept(index);
             source.used = now;
-            return Ok(());
+            return Ok(is_newest);
         }
-        self.admit(ssrc, index, size, now, full)
+        self.check(ssrc, index, rules.window)?;
+        self.admit(ssrc, index, rules, now)?;
+        Ok(true)
     }
 
     /// Live sources with their highest indices.
@@ -110,14 +121,8 @@ impl Sources {
     }
 
     /// Makes a place for a source that has none.
-    fn admit(
-        &mut self,
-        ssrc: u32,
-        index: u64,
-        size: WindowSize,
-        now: Now,
-        full: WhenFull,
-    ) -> Result<(), Reason> {
+    fn admit(&mut self, ssrc: u32, index: u64, rules: Rules, now: Now) -> Result<(), Reason> {
+        let size = rules.window;
         let returning = self.retired.iter().position(|retired| retired.ssrc == ssrc);
         let window = match returning.and_then(|at| self.retired.get(at)) {
             Some(retired) => {
@@ -134,10 +139,10 @@ impl Sources {
         };
         if self.first.is_none() {
             self.first = Some(source);
-        } else if self.more.len() + 1 < LIVE_MAX {
+        } else if self.more.len() + 1 < usize::from(rules.live_max) {
             self.more.push(source);
         } else {
-            self.replace_oldest(source, now, returning.is_some(), full)?;
+            self.replace_oldest(source, now, returning.is_some(), rules.full)?;
         }
         if let Some(at) = returning {
             self.retired.remove(at);
@@ -189,10 +194,20 @@ mod tests {
     use super::*;
 
     const SIZE: WindowSize = WindowSize::MIN;
+    const SENDING: Rules = Rules {
+        window: SIZE,
+        live_max: 8,
+        full: WhenFull::Refuse,
+    };
+    const RECEIVING: Rules = Rules {
+        window: SIZE,
+        live_max: 8,
+        full: WhenFull::Forget,
+    };
 
     fn accept(sources: &mut Sources, ssrc: u32, index: u64, seconds: u64) -> Result<(), Reason> {
         let now = Now::from_millis(seconds * 1000);
-        sources.accept(ssrc, index, SIZE, now, WhenFull::Refuse)
+        sources.accept(ssrc, index, SENDING, now).map(|_| ())
     }
 
     #[test]
@@ -233,14 +248,12 @@ mod tests {
     #[test]
     fn sender_stops_and_receiver_forgets_when_too_many_have_come_and_gone() {
         let (mut sender, mut receiver) = (Sources::default(), Sources::default());
-        let ssrcs = u32::try_from(LIVE_MAX + RETIRED_MAX).unwrap();
+        let ssrcs = u32::try_from(8 + RETIRED_MAX).unwrap();
         for ssrc in 0..ssrcs + 5 {
             let now = Now::from_millis(u64::from(ssrc) * 10_000);
-            let sent = sender.accept(ssrc, 1, SIZE, now, WhenFull::Refuse);
+            let sent = sender.accept(ssrc, 1, SENDING, now);
             assert_eq!(sent.is_ok(), ssrc < ssrcs);
-            receiver
-                .accept(ssrc, 1, SIZE, now, WhenFull::Forget)
-                .unwrap();
+            receiver.accept(ssrc, 1, RECEIVING, now).unwrap();
         }
         assert_eq!(sender.highest(0), Some(1));
         assert_eq!(receiver.highest(0), None);

@@ -97,7 +97,7 @@ impl Ciphers {
                 .ok_or(Reason::SrtpAuthFailed)?;
         }
         packet.truncate(plan.plain_len());
-        receiver.commit(&plan, now)
+        receiver.commit(&plan, now).map(|_| ())
     }
 
     fn open(&mut self, receiver: &Receiver<Key>, plan: &OpenPlan, packet: &mut [u8]) -> bool {

@@ -187,19 +187,19 @@ impl<K> Receiver<K> {
         Some(OpenPlan { tries: 1, ..plan })
     }
 
-    /// Takes note of a packet that has proved authentic.
+    /// Takes note of a packet that has proved authentic. Returns whether it is the newest of its
+    /// source: not one that was late, and not one that somebody held back.
     ///
     /// # Errors
     /// A packet of the same burst had the same index, or there are too many sources; the packet
     /// is to be dropped.
-    pub fn commit(&mut self, plan: &OpenPlan, now: Now) -> Result<(), Reason> {
-        let window = self.config.window;
+    pub fn commit(&mut self, plan: &OpenPlan, now: Now) -> Result<bool, Reason> {
+        let rules = self.config.rules(WhenFull::Forget);
         let half = match plan.traffic {
             Traffic::Rtp => &mut self.rtp,
             Traffic::Rtcp => &mut self.rtcp,
         };
-        half.sources
-            .accept(plan.ssrc, plan.index, window, now, WhenFull::Forget)
+        half.sources.accept(plan.ssrc, plan.index, rules, now)
     }
 
     const fn half(&self, traffic: Traffic) -> &Half<K> {

@@ -90,11 +90,8 @@ impl<K> Sender<K> {
             Some(highest) => estimate(highest, seq).ok_or(Reason::SrtpKeyExhausted)?,
             None => u64::from(seq),
         };
-        let window = self.config.window;
-        let claim = self
-            .rtp
-            .sources
-            .accept(ssrc, index, window, now, WhenFull::Refuse);
+        let rules = self.config.rules(WhenFull::Refuse);
+        let claim = self.rtp.sources.accept(ssrc, index, rules, now);
         claim.map_err(|reason| match reason {
             Reason::SrtpTooManySources => reason,
             _ => Reason::SrtpIndexReused,

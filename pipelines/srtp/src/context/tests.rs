@@ -128,8 +128,18 @@ fn second_packet_of_one_index_in_a_burst_is_refused_at_commit() {
         plan(&receiver, 1, 7).unwrap(),
         plan(&receiver, 1, 7).unwrap(),
     );
-    assert_eq!(receiver.commit(&first, NOW), Ok(()));
+    assert_eq!(receiver.commit(&first, NOW), Ok(true));
     assert_eq!(receiver.commit(&second, NOW), Err(Reason::SrtpReplayed));
+}
+
+#[test]
+fn commit_tells_the_newest_packet_from_a_late_one() {
+    let mut receiver = receiver();
+    let newest = [5_u16, 7, 6, 8].map(|seq| {
+        let plan = plan(&receiver, 1, seq).unwrap();
+        receiver.commit(&plan, NOW).unwrap()
+    });
+    assert_eq!(newest, [true, true, false, true]);
 }
 
 #[test]

@@ -1,0 +1,150 @@
+//! One media stream and what signalling does to it.
+
+use core::fmt;
+use core::net::SocketAddr;
+
+use abi::records::StreamSide;
+use abi::{Reason, Suite};
+use pipeline::{Endpoint, Leg, MediaKind, MediaPlan, PerLeg, SrtpParams};
+use srtp::{Config, Expand, OpenPlan, Traffic};
+
+use crate::Component;
+use crate::side::{NewContexts, Side};
+
+/// One media stream between two legs, its ciphers' keys of type `K`.
+pub struct Stream<K> {
+    pub(crate) kind: MediaKind,
+    /// By the leg that packets come from: whether they pass with their protection unchanged.
+    pub(crate) unchanged: PerLeg<bool>,
+    pub(crate) sides: PerLeg<Side<K>>,
+}
+
+impl<K> Stream<K> {
+    /// A stream as `plan` wants it, with our addresses on each side.
+    ///
+    /// # Errors
+    /// [`Reason::SdpBadCrypto`] for keys that do not suit their suite or an impossible MKI.
+    pub fn new<E: Expand<Key = K>>(
+        plan: &MediaPlan,
+        local: PerLeg<Endpoint>,
+        config: Config,
+        expand: &mut E,
+    ) -> Result<Self, Reason> {
+        let sides = &plan.sides;
+        let client = NewContexts::make(None, &sides.client, config, expand)?;
+        let server = NewContexts::make(None, &sides.server, config, expand)?;
+        let sides = PerLeg {
+            client: Side::new(local.client, &sides.client, client),
+            server: Side::new(local.server, &sides.server, server),
+        };
+        Ok(Self {
+            kind: plan.kind,
+            unchanged: unchanged(plan),
+            sides,
+        })
+    }
+
+    /// Changes the stream to what `plan` wants. Contexts whose keys stay keep their indices.
+    ///
+    /// # Errors
+    /// As [`Stream::new`]; [`Reason::SrtpIndexReused`] if a key that packets passed unchanged
+    /// under were now used by us, or the other way round. The stream stays as it was.
+    pub fn update<E: Expand<Key = K>>(
+        &mut self,
+        plan: &MediaPlan,
+        config: Config,
+        expand: &mut E,
+    ) -> Result<(), Reason> {
+        let passes = unchanged(plan);
+        for leg in Leg::BOTH {
+            // The indices that the other end of the leg used under its key are not ours to know.
+            let kept =
+                self.transmit_params(leg.other()) == plan.sides[leg.other()].transmit.as_ref();
+            if kept && self.unchanged[leg] != passes[leg] {
+                return Err(Reason::SrtpIndexReused);
+            }
+        }
+        let (ours, wanted) = (&self.sides, &plan.sides);
+        let client = NewContexts::make(Some(&ours.client), &wanted.client, config, expand)?;
+        let server = NewContexts::make(Some(&ours.server), &wanted.server, config, expand)?;
+        self.kind = plan.kind;
+        self.unchanged = passes;
+        self.sides.client.apply(&plan.sides.client, client);
+        self.sides.server.apply(&plan.sides.server, server);
+        Ok(())
+    }
+
+    fn transmit_params(&self, leg: Leg) -> Option<&SrtpParams> {
+        self.sides[leg].sender.as_ref().map(|keyed| &*keyed.params)
+    }
+
+    /// The key to open a leg's packets with; `None` while there is none.
+    #[inline]
+    pub fn open_key(&self, leg: Leg, traffic: Traffic) -> Option<&K> {
+        self.sides[leg]
+            .receiver
+            .as_ref()
+            .map(|keyed| keyed.context.key(traffic))
+    }
+
+    /// The key to seal packets to a leg with; `None` while there is none.
+    #[inline]
+    pub fn seal_key(&self, leg: Leg, traffic: Traffic) -> Option<&K> {
+        self.sides[leg]
+            .sender
+            .as_ref()
+            .map(|keyed| keyed.context.key(traffic))
+    }
+
+    /// Another way to open a packet that did not authenticate; see [`srtp::Receiver::retry`].
+    pub fn retry(
+        &mut self,
+        leg: Leg,
+        failed: &OpenPlan,
+        packet: &[u8],
+        now: abi::Now,
+    ) -> Option<OpenPlan> {
+        self.sides[leg]
+            .receiver
+            .as_mut()?
+            .context
+            .retry(failed, packet, now)
+    }
+
+    /// Our addresses.
+    #[must_use]
+    pub fn local(&self) -> PerLeg<Endpoint> {
+        PerLeg::from_fn(|leg| self.sides[leg].local)
+    }
+
+    /// What `show` says of one side.
+    #[must_use]
+    pub fn record(&self, leg: Leg) -> StreamSide {
+        let side = &self.sides[leg];
+        let local = side.local(Component::Rtp);
+        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+        StreamSide {
+            local,
+            remote: side.destination(Component::Rtp).unwrap_or(unknown),
+            suite: side.suite().map_or(0, Suite::id),
+            flow: side.flow,
+        }
+    }
+}
+
+/// By the leg that packets come from: whether the keys on both sides are the same.
+fn unchanged(plan: &MediaPlan) -> PerLeg<bool> {
+    PerLeg::from_fn(|leg| {
+        let (from, to) = (&plan.sides[leg], &plan.sides[leg.other()]);
+        from.secure && to.secure && from.receive.is_some() && from.receive == to.transmit
+    })
+}
+
+impl<K> fmt::Debug for Stream<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("kind", &self.kind)
+            .field("local", &self.local())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,273 @@
+//! The steps of one packet from one leg to the other.
+
+use core::net::SocketAddr;
+
+use abi::{Now, Reason};
+use pipeline::{Leg, MediaKind};
+use srtp::{Header, OpenPlan, SealPlan, Traffic};
+
+use crate::side::Side;
+use crate::{Component, Stream, demux, rtcp};
+
+/// Where a packet came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// From which leg.
+    pub leg: Leg,
+    /// To which of our ports on it.
+    pub component: Component,
+    /// The packet's source address.
+    pub source: SocketAddr,
+}
+
+/// A packet that may pass if what is left to check proves right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It is in clear, and nothing is left to check.
+    Clear(Content),
+    /// It is to be opened.
+    Open(OpenPlan),
+    /// It is to be checked, and passes with its protection unchanged.
+    Check(OpenPlan),
+}
+
+/// What a packet carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// RTP.
+    Rtp,
+    /// RTCP.
+    Rtcp,
+    /// Something else that is passed on as it is.
+    Datagram,
+}
+
+/// What an authentic packet taught.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Whether the peer's address has changed by it.
+    pub latched: bool,
+}
+
+/// How a packet leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forward {
+    /// As it is.
+    AsIs,
+    /// Sealed: it grows by so many octets at its end, then the plan is carried out.
+    Seal {
+        /// The plan.
+        plan: SealPlan,
+        /// Octets to grow by.
+        growth: usize,
+    },
+}
+
+/// From where to where a packet leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// Our address.
+    pub source: SocketAddr,
+    /// The peer's.
+    pub destination: SocketAddr,
+    /// Which of the peer's addresses that is.
+    pub component: Component,
+}
+
+impl Admission {
+    /// What the packet carries.
+    #[must_use]
+    pub const fn content(&self) -> Content {
+        match self {
+            Self::Clear(content) => *content,
+            Self::Open(plan) | Self::Check(plan) => match plan.traffic() {
+                Traffic::Rtp => Content::Rtp,
+                Traffic::Rtcp => Content::Rtcp,
+            },
+        }
+    }
+}
+
+impl<K> Stream<K> {
+    /// Whether `packet` may come from where it does, and what is left to check of it.
+    ///
+    /// Changes nothing: a packet that is refused, here or by its tag, leaves no trace but its
+    /// count.
+    ///
+    /// # Errors
+    /// Why the packet is to be dropped.
+    #[inline]
+    pub fn admit(&self, origin: Origin, packet: &[u8]) -> Result<Admission, Reason> {
+        let side = &self.sides[origin.leg];
+        if self.kind == MediaKind::Datagram {
+            return side.admit_datagram(origin);
+        }
+        let traffic = demux::traffic(packet, origin.component, side.rtcp_mux)?;
+        // On hold the media stops; reports go on (RFC 3264 §5.1).
+        if traffic == Traffic::Rtp && !side.peer_sends {
+            return Err(Reason::MediaOnHold);
+        }
+        if !side.secure {
+            return side.admit_clear(origin, traffic, packet);
+        }
+        let receiver = side.receiver.as_ref().ok_or(Reason::MediaNoKey)?;
+        let plan = receiver.context.plan(traffic, packet)?;
+        Ok(if self.unchanged[origin.leg] {
+            Admission::Check(plan)
+        } else {
+            Admission::Open(plan)
+        })
+    }
+
+    /// Takes note of an admitted packet that was in clear or has proved authentic.
+    ///
+    /// # Errors
+    /// An earlier packet of the same burst had the same index, or there are too many sources.
+    #[inline]
+    pub fn accept(
+        &mut self,
+        origin: Origin,
+        admission: &Admission,
+        now: Now,
+    ) -> Result<Accepted, Reason> {
+        let Origin {
+            leg,
+            component,
+            source,
+        } = origin;
+        let side = &mut self.sides[leg];
+        let may_latch = match admission {
+            Admission::Clear(_) => true,
+            Admission::Open(plan) | Admission::Check(plan) => {
+                let receiver = side.receiver.as_mut().ok_or(Reason::MediaNoKey)?;
+                receiver.context.commit(plan, now)?
+            }
+        };
+        let latched = may_latch && side.latched.get(component) != Some(source);
+        if latched {
+            side.latched.set(component, Some(source));
+        }
+        Ok(Accepted { latched })
+    }
+
+    /// How `packet`, now in clear unless it passes unchanged, leaves towards the other leg.
+    ///
+    /// # Errors
+    /// The other side does not want it, has no key, or the packet is malformed.
+    #[inline]
+    pub fn forward(
+        &mut self,
+        from: Leg,
+        admission: &Admission,
+        packet: &[u8],
+        now: Now,
+    ) -> Result<Forward, Reason> {
+        let side = &mut self.sides[from.other()];
+        let traffic = match admission.content() {
+            Content::Rtp => Traffic::Rtp,
+            Content::Rtcp => Traffic::Rtcp,
+            Content::Datagram if side.secure => return Err(Reason::MediaNoKey),
+            Content::Datagram if !side.peer_receives => return Err(Reason::MediaOnHold),
+            Content::Datagram => return Ok(Forward::AsIs),
+        };
+        if traffic == Traffic::Rtp && !side.peer_receives {
+            return Err(Reason::MediaOnHold);
+        }
+        if matches!(admission, Admission::Check(_)) {
+            return Ok(Forward::AsIs);
+        }
+        if traffic == Traffic::Rtcp {
+            rtcp::check(packet)?;
+        }
+        if !side.secure {
+            return Ok(Forward::AsIs);
+        }
+        let sender = side.sender.as_mut().ok_or(Reason::MediaNoKey)?;
+        let plan = sender.context.plan(traffic, packet, now)?;
+        Ok(Forward::Seal {
+            plan,
+            growth: sender.context.growth(traffic),
+        })
+    }
+
+    /// From where to where what came from a leg leaves.
+    ///
+    /// # Errors
+    /// [`Reason::MediaNoRemote`] until the other side has said where it is or shown it.
+    #[inline]
+    pub fn path(&self, from: Leg, content: Content) -> Result<Path, Reason> {
+        let side = &self.sides[from.other()];
+        let component = match content {
+            Content::Rtcp if !side.rtcp_mux => Component::Rtcp,
+            _ => Component::Rtp,
+        };
+        let destination = side.destination(component).ok_or(Reason::MediaNoRemote)?;
+        Ok(Path {
+            source: side.local(component),
+            destination,
+            component,
+        })
+    }
+
+    /// Counts a packet from a leg that was passed on with `octets`, tags left out.
+    #[inline]
+    pub fn count_passed(&mut self, from: Leg, content: Content, octets: usize) {
+        let flow = &mut self.sides[from].flow;
+        let octets = octets as u64;
+        if content == Content::Rtcp {
+            flow.rtcp_packets += 1;
+            flow.rtcp_octets += octets;
+        } else {
+            flow.rtp_packets += 1;
+            flow.rtp_octets += octets;
+        }
+    }
+
+    /// Counts a packet from a leg that was dropped.
+    pub fn count_refused(&mut self, from: Leg, reason: Reason) {
+        let flow = &mut self.sides[from].flow;
+        match reason {
+            Reason::SrtpAuthFailed => flow.auth_failures += 1,
+            Reason::SrtpReplayed => flow.replays += 1,
+            _ => flow.refused += 1,
+        }
+    }
+}
+
+impl<K> Side<K> {
+    fn admit_clear(
+        &self,
+        origin: Origin,
+        traffic: Traffic,
+        packet: &[u8],
+    ) -> Result<Admission, Reason> {
+        if !self.may_come_from(origin.source, origin.component) {
+            return Err(Reason::MediaUnknownSource);
+        }
+        Ok(Admission::Clear(match traffic {
+            Traffic::Rtp => {
+                Header::parse(packet)?;
+                Content::Rtp
+            }
+            // What it is made of is checked on its way out.
+            Traffic::Rtcp => Content::Rtcp,
+        }))
+    }
+
+    /// There is no protection for datagrams of other protocols, so a secure side has none.
+    fn admit_datagram(&self, origin: Origin) -> Result<Admission, Reason> {
+        if self.secure {
+            return Err(Reason::MediaNoKey);
+        }
+        if !self.peer_sends {
+            return Err(Reason::MediaOnHold);
+        }
+        if origin.component == Component::Rtcp {
+            return Err(Reason::RtpUnknownDemux);
+        }
+        if !self.may_come_from(origin.source, origin.component) {
+            return Err(Reason::MediaUnknownSource);
+        }
+        Ok(Admission::Clear(Content::Datagram))
+    }
+}
