@@ -1,11 +1,37 @@
-//! One worker's view of its interfaces: whose address is whose, where a destination is reached,
-//! and the state behind ARP, neighbour discovery, ICMP and reassembly.
+//! One worker's view of its IP interfaces: addresses, routes, neighbours, ICMP, forwarding and
+//! reassembly.
 //!
-//! Deliberately absent: flows and sessions, and any lock. Each worker owns its own tables; what
-//! one learns it tells the others as a [`NeighborUpdate`].
+//! Each worker owns a [`Stack`] and shares nothing; what one learns about a neighbour it tells
+//! the others with [`NeighborEvent`]s. The stack owns no port: it acts through the [`Egress`]
+//! that the worker lends it for a call. The media fast path needs one call,
+//! [`Stack::link_header`], which looks at one slot of a table and allocates nothing.
+//!
+//! Deliberately absent: who may talk to whom (the worker asks its policy before it calls
+//! [`Stack::forward`]), transport protocols, router advertisements and address
+//! autoconfiguration beyond the link-local address.
 
+mod arp;
+mod bucket;
+mod egress;
+mod forward;
+mod icmp;
+mod icmp_error;
+mod interface;
+mod local;
+mod ndp;
 mod neighbor;
+mod reassembly;
 mod route;
+mod stack;
 
-pub use neighbor::{HopId, NEIGHBORS_MAX, NeighborUpdate, Neighbors, Passage, Solicit};
-pub use route::{Routes, Target, contains};
+pub use egress::{Egress, NeighborEvent, NeighborNews};
+pub use icmp::IcmpReport;
+pub use icmp_error::IcmpError;
+pub use interface::InterfaceId;
+pub use local::Locality;
+pub use neighbor::{HopId, LinkHeader, NeighborLimits};
+pub use reassembly::ReassemblyLimits;
+pub use stack::{ConfigError, IcmpLimits, Limits, Stack};
+
+#[cfg(test)]
+mod tests;

@@ -1,165 +1,186 @@
-//! Where a destination is reached: longest prefix match over connected and static routes.
+//! Routes: longest prefix match.
 
 use core::net::IpAddr;
-use std::collections::HashMap;
 
-use abi::policy::Prefix;
+use crate::InterfaceId;
 
-/// How a destination is reached.
+/// Where packets for a prefix go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// Index of the interface.
-    pub interface: u16,
-    /// Next router; `None` when the destination is on the link.
-    pub via: Option<IpAddr>,
+pub(crate) struct Via {
+    pub(crate) interface: InterfaceId,
+    /// Next router; `None` when the destination itself is on the link.
+    pub(crate) router: Option<IpAddr>,
 }
 
-/// A routing table for both address families.
-///
-/// Lookups cost one hash probe for each prefix length in use; the media path looks up once a
-/// stream and keeps the neighbour.
-#[derive(Clone, Debug, Default)]
-pub struct Routes {
-    v4: Vec<Level>,
-    v6: Vec<Level>,
+/// The routes of both families.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RouteTable {
+    v4: Family,
+    v6: Family,
 }
 
-/// Every route of one prefix length; a table is sorted by length, longest first.
-#[derive(Clone, Debug)]
-struct Level {
+impl RouteTable {
+    /// Adds a route to the `len` leading bits of `address`. The first one for a prefix stays.
+    pub(crate) fn insert(&mut self, address: IpAddr, len: u8, via: Via) {
+        match address {
+            IpAddr::V4(a) => self.v4.insert(left_aligned(a.to_bits()), len.min(32), via),
+            IpAddr::V6(a) => self.v6.insert(a.to_bits(), len.min(128), via),
+        }
+    }
+
+    /// The route with the longest prefix that `dst` is in.
+    pub(crate) fn lookup(&self, dst: IpAddr) -> Option<Via> {
+        match dst {
+            IpAddr::V4(a) => self.v4.lookup(left_aligned(a.to_bits())),
+            IpAddr::V6(a) => self.v6.lookup(a.to_bits()),
+        }
+    }
+}
+
+/// Routes grouped by prefix length, longest first. A table has few lengths, so a lookup is a
+/// few binary searches, however many routes there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Family {
+    groups: Vec<Group>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Group {
     len: u8,
-    targets: HashMap<u128, Target>,
+    /// Sorted by prefix.
+    routes: Vec<(u128, Via)>,
 }
 
-impl Routes {
-    /// Adds a route; one for the same prefix is replaced.
-    pub fn insert(&mut self, prefix: Prefix, target: Target) {
-        let (levels, bits) = match prefix.address {
-            IpAddr::V4(_) => (&mut self.v4, 32),
-            IpAddr::V6(_) => (&mut self.v6, 128),
-        };
-        let len = prefix.len.min(bits);
-        let network = masked(prefix.address, len);
-        let at = levels.partition_point(|level| level.len > len);
-        if levels.get(at).is_none_or(|level| level.len != len) {
-            levels.insert(
+impl Family {
+    fn insert(&mut self, address: u128, len: u8, via: Via) {
+        let at = self.groups.partition_point(|g| g.len > len);
+        if self.groups.get(at).is_none_or(|g| g.len != len) {
+            self.groups.insert(
                 at,
-                Level {
+                Group {
                     len,
-                    targets: HashMap::new(),
+                    routes: Vec::new(),
                 },
             );
         }
-        if let Some(level) = levels.get_mut(at) {
-            level.targets.insert(network, target);
+        if let Some(group) = self.groups.get_mut(at) {
+            let prefix = address & mask(len);
+            if let Err(at) = group.routes.binary_search_by_key(&prefix, |&(p, _)| p) {
+                group.routes.insert(at, (prefix, via));
+            }
         }
     }
 
-    /// The most specific route to `destination`.
-    #[must_use]
-    pub fn lookup(&self, destination: IpAddr) -> Option<Target> {
-        let levels = if destination.is_ipv4() {
-            &self.v4
-        } else {
-            &self.v6
-        };
-        levels
-            .iter()
-            .find_map(|level| level.targets.get(&masked(destination, level.len)).copied())
+    fn lookup(&self, address: u128) -> Option<Via> {
+        self.groups.iter().find_map(|group| {
+            let prefix = address & mask(group.len);
+            let at = group
+                .routes
+                .binary_search_by_key(&prefix, |&(p, _)| p)
+                .ok()?;
+            group.routes.get(at).map(|&(_, via)| via)
+        })
     }
 }
 
-/// Whether `address` lies within `prefix`.
-#[must_use]
-pub fn contains(prefix: Prefix, address: IpAddr) -> bool {
-    prefix.address.is_ipv4() == address.is_ipv4()
-        && masked(prefix.address, prefix.len) == masked(address, prefix.len)
+/// An IPv4 address at the top of 128 bits, so that both families share the code.
+const fn left_aligned(v4: u32) -> u128 {
+    (v4 as u128) << 96
 }
 
-/// The first `len` bits of an address, left-aligned.
-fn masked(address: IpAddr, len: u8) -> u128 {
-    let bits = match address {
-        IpAddr::V4(v4) => u128::from(u32::from(v4)) << 96,
-        IpAddr::V6(v6) => u128::from(v6),
-    };
-    match len {
-        0 => 0,
-        1..=127 => bits & !(u128::MAX >> len),
-        _ => bits,
+/// The `len` leading bits.
+const fn mask(len: u8) -> u128 {
+    match u128::MAX.checked_shl(128 - len as u32) {
+        Some(mask) => mask,
+        None => 0,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    fn prefix(text: &str) -> Prefix {
-        let (address, len) = text.split_once('/').unwrap();
-        Prefix {
-            address: address.parse().unwrap(),
-            len: len.parse().unwrap(),
+    fn via(n: u16) -> Via {
+        Via {
+            interface: InterfaceId(n),
+            router: None,
         }
     }
 
-    fn table(routes: &[(&str, u16)]) -> Routes {
-        let mut table = Routes::default();
-        for &(text, interface) in routes {
-            table.insert(
-                prefix(text),
-                Target {
-                    interface,
-                    via: None,
-                },
-            );
+    fn table(routes: &[(&str, u8)]) -> RouteTable {
+        let mut table = RouteTable::default();
+        for (n, &(address, len)) in (0..).zip(routes) {
+            table.insert(address.parse().unwrap(), len, via(n));
         }
         table
     }
 
-    fn hit(table: &Routes, text: &str) -> Option<u16> {
-        table.lookup(text.parse().unwrap()).map(|t| t.interface)
+    #[test]
+    fn longest_prefix_wins_in_any_order() {
+        let routes = [
+            ("0.0.0.0", 0),
+            ("10.1.0.0", 16),
+            ("10.0.0.0", 8),
+            ("10.1.2.3", 32),
+            ("::", 0),
+            ("2001:db8::", 32),
+            ("2001:db8:1::", 48),
+            ("2001:db8:1::1", 128),
+        ];
+        let table = table(&routes);
+        for (dst, wanted) in [
+            ("192.0.2.1", 0),
+            ("10.9.9.9", 2),
+            ("10.1.9.9", 1),
+            ("10.1.2.3", 3),
+            ("2002::1", 4),
+            ("2001:db8:2::1", 5),
+            ("2001:db8:1::2", 6),
+            ("2001:db8:1::1", 7),
+        ] {
+            assert_eq!(
+                table.lookup(dst.parse().unwrap()),
+                Some(via(wanted)),
+                "{dst}"
+            );
+        }
     }
 
     #[test]
-    fn the_longest_prefix_wins_whatever_the_order() {
-        let routes = table(&[("0.0.0.0/0", 1), ("192.0.2.128/25", 3), ("192.0.2.0/24", 2)]);
-        assert_eq!(hit(&routes, "192.0.2.200"), Some(3));
-        assert_eq!(hit(&routes, "192.0.2.1"), Some(2));
-        assert_eq!(hit(&routes, "203.0.113.9"), Some(1));
+    fn without_default_route_there_may_be_none() {
+        let table = table(&[("10.0.0.0", 8)]);
+        assert_eq!(table.lookup("11.0.0.1".parse().unwrap()), None);
+        assert_eq!(table.lookup("::1".parse().unwrap()), None);
     }
 
     #[test]
-    fn families_do_not_mix() {
-        let routes = table(&[("::/0", 1), ("2001:db8::/32", 2)]);
-        assert_eq!(hit(&routes, "192.0.2.1"), None);
-        assert_eq!(hit(&routes, "2001:db8::1"), Some(2));
-        assert_eq!(hit(&routes, "2001:db9::1"), Some(1));
+    fn first_route_for_a_prefix_stays_and_host_bits_do_not_matter() {
+        let table = table(&[("10.1.2.3", 8), ("10.0.0.0", 8)]);
+        assert_eq!(table.lookup("10.200.0.1".parse().unwrap()), Some(via(0)));
     }
 
-    #[test]
-    fn a_host_route_matches_its_host_alone() {
-        let routes = table(&[("2001:db8::7/128", 7), ("192.0.2.7/32", 4)]);
-        assert_eq!(hit(&routes, "2001:db8::7"), Some(7));
-        assert_eq!(hit(&routes, "2001:db8::8"), None);
-        assert_eq!(hit(&routes, "192.0.2.7"), Some(4));
-    }
-
-    #[test]
-    fn a_later_route_replaces_an_equal_one() {
-        let routes = table(&[("192.0.2.0/24", 1), ("192.0.2.77/24", 2)]);
-        assert_eq!(hit(&routes, "192.0.2.5"), Some(2));
-    }
-
-    #[test]
-    fn membership_respects_length_and_family() {
-        assert!(contains(
-            prefix("192.0.2.0/24"),
-            "192.0.2.255".parse().unwrap()
-        ));
-        assert!(!contains(
-            prefix("192.0.2.0/24"),
-            "192.0.3.0".parse().unwrap()
-        ));
-        assert!(!contains(prefix("0.0.0.0/0"), "::".parse().unwrap()));
-        assert!(contains(prefix("::/0"), "2001:db8::".parse().unwrap()));
+    proptest! {
+        #[test]
+        fn lookup_equals_a_linear_search(
+            routes in proptest::collection::vec((any::<u32>(), 0u8..=32), 0..40),
+            pick in any::<prop::sample::Index>(),
+            noise in any::<u32>(),
+        ) {
+            let mut table = RouteTable::default();
+            for (n, &(bits, len)) in (0u16..).zip(&routes) {
+                table.insert(IpAddr::V4(bits.into()), len, via(n));
+            }
+            let near = routes.get(pick.index(routes.len().max(1))).map_or(0, |r| r.0);
+            for dst in [noise, near, near ^ (noise & 0xff)] {
+                let mask = |len: u8| u32::MAX.checked_shl(32 - u32::from(len)).unwrap_or(0);
+                let wanted = (0u16..)
+                    .zip(&routes)
+                    .filter(|(_, (bits, len))| (bits ^ dst) & mask(*len) == 0)
+                    .max_by_key(|(n, (_, len))| (*len, u16::MAX - n))
+                    .map(|(n, _)| via(n));
+                prop_assert_eq!(table.lookup(IpAddr::V4(dst.into())), wanted);
+            }
+        }
     }
 }

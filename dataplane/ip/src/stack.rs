@@ -1,0 +1,464 @@
+//! The stack itself: configuration, routing, sending, and time.
+
+use core::net::IpAddr;
+
+use abi::{Now, Reason, policy};
+use wire::{Frame, Link, MacAddr, NicInfo, Packet, ethernet};
+
+use crate::{
+    Egress, HopId, InterfaceId, LinkHeader, Locality, NeighborEvent, NeighborLimits, NeighborNews,
+    ReassemblyLimits,
+    bucket::TokenBucket,
+    interface::Interface,
+    local::LocalAddresses,
+    neighbor::{Due, Learned, NeighborTable},
+    reassembly::Reassembler,
+    route::{RouteTable, Via},
+};
+
+/// How much ICMP the stack sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IcmpLimits {
+    /// Errors a second in the long run, and at once.
+    pub errors: (u32, u32),
+    /// Echo replies a second in the long run, and at once.
+    pub echo_replies: (u32, u32),
+}
+
+impl Default for IcmpLimits {
+    fn default() -> Self {
+        Self {
+            errors: (100, 20),
+            echo_replies: (1000, 100),
+        }
+    }
+}
+
+/// How large the stack's tables may grow, and how much it says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// The neighbour table.
+    pub neighbors: NeighborLimits,
+    /// ICMP.
+    pub icmp: IcmpLimits,
+    /// Reassembly.
+    pub reassembly: ReassemblyLimits,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// An interface is on a port that the worker does not have.
+    #[error("interface on port {0}, which does not exist")]
+    NoSuchPort(u16),
+    /// A route leads to an interface that is not there.
+    #[error("route over interface {0}, which does not exist")]
+    NoSuchInterface(u16),
+    /// Two interfaces have the same port and VLAN.
+    #[error("two interfaces on port {port} and VLAN {vlan:?}")]
+    SameLink {
+        /// The port.
+        port: u16,
+        /// The VLAN.
+        vlan: Option<u16>,
+    },
+}
+
+/// A link and its interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct LinkSlot {
+    port: u16,
+    /// 0 when untagged.
+    vlan: u16,
+    id: InterfaceId,
+}
+
+/// What one worker knows about its interfaces. See the crate's head.
+#[derive(Debug)]
+pub struct Stack<F> {
+    pub(crate) interfaces: Vec<Interface>,
+    /// Which interface each link is, sorted.
+    links: Vec<LinkSlot>,
+    pub(crate) locals: LocalAddresses,
+    pub(crate) routes: RouteTable,
+    pub(crate) neighbors: NeighborTable<F>,
+    pub(crate) reassembler: Reassembler<F>,
+    pub(crate) errors: TokenBucket,
+    pub(crate) echo_replies: TokenBucket,
+}
+
+impl<F: Frame> Stack<F> {
+    /// A stack without interfaces.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        let bucket = |(per_second, burst)| TokenBucket::new(per_second, burst);
+        Self {
+            interfaces: Vec::new(),
+            links: Vec::new(),
+            locals: LocalAddresses::default(),
+            routes: RouteTable::default(),
+            neighbors: NeighborTable::new(limits.neighbors),
+            reassembler: Reassembler::new(limits.reassembly),
+            errors: bucket(limits.icmp.errors),
+            echo_replies: bucket(limits.icmp.echo_replies),
+        }
+    }
+
+    /// Puts interfaces and routes in force; `ports` are the worker's, in the policy's order.
+    ///
+    /// Neighbours stay known unless the interfaces have changed. When these or the routes have,
+    /// every [`HopId`] is void: the way may lead elsewhere now.
+    ///
+    /// # Errors
+    /// [`ConfigError`]; nothing changes then.
+    pub fn configure(
+        &mut self,
+        interfaces: &[policy::Interface],
+        routes: &[policy::Route],
+        ports: &[NicInfo],
+    ) -> Result<(), ConfigError> {
+        let interfaces: Vec<Interface> = interfaces
+            .iter()
+            .map(|i| Interface::new(i, ports))
+            .collect::<Result<_, _>>()?;
+        let links = sorted_links(&interfaces)?;
+        let routes = compile_routes(&interfaces, routes)?;
+        if interfaces != self.interfaces {
+            self.neighbors.clear();
+            self.reassembler.clear();
+        } else if routes != self.routes {
+            self.neighbors.void_handles();
+        }
+        self.locals = LocalAddresses::new(&interfaces);
+        (self.interfaces, self.links, self.routes) = (interfaces, links, routes);
+        Ok(())
+    }
+
+    /// The interface that a received packet belongs to.
+    ///
+    /// # Errors
+    /// [`Reason::VlanUnknown`]; [`Reason::EthNotForUs`] for a frame to another station, or to a
+    /// group while the packet is for a host (RFC 1122 §3.3.6).
+    #[inline]
+    pub fn accept(&self, port: u16, packet: &Packet) -> Result<InterfaceId, Reason> {
+        let (id, interface) = self.link_interface(port, &packet.link)?;
+        let Link { dst, src, .. } = packet.link;
+        let is_for_us =
+            dst == interface.mac || (dst.is_multicast() && self.is_group(interface, packet.dst));
+        if is_for_us && !src.is_multicast() {
+            Ok(id)
+        } else {
+            Err(Reason::EthNotForUs)
+        }
+    }
+
+    /// The interface of a port's link.
+    pub(crate) fn link_interface(
+        &self,
+        port: u16,
+        link: &Link,
+    ) -> Result<(InterfaceId, &Interface), Reason> {
+        let key = (port, link.vlan.unwrap_or(0));
+        let at = self
+            .links
+            .binary_search_by_key(&key, |slot| (slot.port, slot.vlan));
+        let id = at
+            .ok()
+            .and_then(|at| self.links.get(at))
+            .map(|slot| slot.id);
+        id.and_then(|id| Some((id, self.interface(id)?)))
+            .ok_or(Reason::VlanUnknown)
+    }
+
+    /// Whose `address` is.
+    #[must_use]
+    pub fn locality(&self, address: IpAddr) -> Locality {
+        match self.locals.get(address) {
+            Locality::Remote if self.interfaces.iter().any(|i| i.is_broadcast(address)) => {
+                Locality::Group
+            }
+            known => known,
+        }
+    }
+
+    /// The own address to speak to `dst` from: one of the interface that leads there.
+    #[must_use]
+    pub fn source_address(&self, dst: IpAddr) -> Option<IpAddr> {
+        let (id, next) = self.route(dst).ok()?;
+        // A router's link-local address says nothing about which of ours it routes.
+        let near = if is_link_local_v6(next) { dst } else { next };
+        self.interface(id)?.source_for(near)
+    }
+
+    /// The interface that packets to `dst` leave by.
+    ///
+    /// # Errors
+    /// [`Reason::NoRoute`].
+    pub fn interface_towards(&self, dst: IpAddr) -> Result<InterfaceId, Reason> {
+        self.route(dst).map(|(id, _)| id)
+    }
+
+    /// Largest IP packet that an interface sends; 0 if there is none of that number.
+    #[must_use]
+    pub fn mtu(&self, id: InterfaceId) -> u16 {
+        self.interface(id).map_or(0, |i| i.mtu)
+    }
+
+    /// The neighbour that packets to `dst` go to. One that is not known is asked for at the next
+    /// [`poll`](Self::poll).
+    ///
+    /// # Errors
+    /// [`Reason::NoRoute`], also for groups and our own addresses;
+    /// [`Reason::NeighborUnresolved`] for one that has just not answered;
+    /// [`Reason::NeighborQueueFull`] when too many are being asked for.
+    pub fn next_hop(&mut self, dst: IpAddr, now: Now) -> Result<HopId, Reason> {
+        let (id, next) = self.route(dst)?;
+        let interface = self
+            .interfaces
+            .get(usize::from(id.0))
+            .ok_or(Reason::NoRoute)?;
+        let blank = interface.link_header(MacAddr::default(), ethertype(next));
+        self.neighbors.find_or_ask(id, next, blank, now)
+    }
+
+    /// The header to copy ahead of a packet for `hop`; `None` while the neighbour is not known.
+    ///
+    /// One look at a table. Notes that the hop is in use, so that it is asked again before it
+    /// grows old. When it gives `None`, [`next_hop`](Self::next_hop) says why.
+    #[inline]
+    pub fn link_header(&mut self, hop: HopId) -> Option<&LinkHeader> {
+        self.neighbors.header(hop)
+    }
+
+    /// Sends `frame`, an IP packet without link-layer header, towards `dst`, or lets it wait for
+    /// the neighbour's answer. What cannot be sent is counted.
+    pub fn transmit(&mut self, frame: F, dst: IpAddr, now: Now, out: &mut impl Egress<F>) {
+        match self.next_hop(dst, now) {
+            Ok(hop) => self.transmit_to(frame, hop, now, out),
+            Err(reason) => out.refuse(reason),
+        }
+    }
+
+    /// Like [`transmit`](Self::transmit), to a neighbour that [`next_hop`](Self::next_hop) gave.
+    pub fn transmit_to(&mut self, frame: F, hop: HopId, now: Now, out: &mut impl Egress<F>) {
+        if let Some(header) = self.neighbors.header(hop) {
+            return send_framed(frame, header, out);
+        }
+        if let Err((_, reason)) = self.neighbors.enqueue(hop, frame) {
+            out.refuse(reason);
+        }
+        self.poll(now, out);
+    }
+
+    /// Takes in what another worker told.
+    pub fn import(&mut self, event: NeighborEvent, now: Now, out: &mut impl Egress<F>) {
+        let NeighborEvent {
+            interface: id,
+            address,
+            news,
+        } = event;
+        let Some(interface) = self.interface(id) else {
+            return;
+        };
+        let key = (id, address);
+        match news {
+            NeighborNews::Asked => {
+                let blank = interface.link_header(MacAddr::default(), ethertype(address));
+                self.neighbors.expect_answer(key, blank, now);
+            }
+            NeighborNews::Learned(mac) => {
+                let header = interface.link_header(mac, ethertype(address));
+                let known = self.neighbors.learn(key, header, now);
+                let learned =
+                    known.or_else(|| self.neighbors.learn_from_question(key, header, now));
+                if let Some(Learned { frames, header, .. }) = learned {
+                    frames
+                        .into_iter()
+                        .for_each(|frame| send_framed(frame, &header, out));
+                }
+            }
+        }
+    }
+
+    /// Does what is due: questions to neighbours, packets and fragments that waited in vain.
+    pub fn poll(&mut self, now: Now, out: &mut impl Egress<F>) {
+        let interfaces = &self.interfaces;
+        self.neighbors.poll(now, |due| match due {
+            Due::Ask {
+                interface: id,
+                address,
+                station,
+            } => {
+                if let Some(interface) = interfaces.get(usize::from(id.0)) {
+                    interface.ask(address, station, out);
+                    out.tell(NeighborEvent {
+                        interface: id,
+                        address,
+                        news: NeighborNews::Asked,
+                    });
+                }
+            }
+            Due::Failed { frames } => {
+                frames
+                    .iter()
+                    .for_each(|_| out.refuse(Reason::NeighborUnresolved));
+            }
+        });
+        for _ in 0..self.reassembler.expire(now) {
+            out.refuse(Reason::IpReassemblyTimeout);
+        }
+    }
+
+    /// When to call [`poll`](Self::poll); nothing is due before.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Now> {
+        let deadlines = [
+            self.neighbors.next_deadline(),
+            self.reassembler.next_deadline(),
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    pub(crate) fn interface(&self, id: InterfaceId) -> Option<&Interface> {
+        self.interfaces.get(usize::from(id.0))
+    }
+
+    /// Sends what waited for an answer, and spreads the news.
+    pub(crate) fn settle(
+        key: (InterfaceId, IpAddr),
+        learned: Learned<F>,
+        out: &mut impl Egress<F>,
+    ) {
+        let Learned {
+            frames,
+            header,
+            is_news,
+        } = learned;
+        if is_news {
+            let news = NeighborNews::Learned(header.station());
+            out.tell(NeighborEvent {
+                interface: key.0,
+                address: key.1,
+                news,
+            });
+        }
+        frames
+            .into_iter()
+            .for_each(|frame| send_framed(frame, &header, out));
+    }
+
+    /// Whether `address` may be a station on the link of `id`.
+    pub(crate) fn is_neighbor(&self, id: InterfaceId, address: IpAddr) -> bool {
+        let on_link = self.interface(id).is_some_and(|i| i.is_on_link(address));
+        on_link
+            || self.routes.lookup(address)
+                == Some(Via {
+                    interface: id,
+                    router: None,
+                })
+    }
+
+    fn is_group(&self, interface: &Interface, address: IpAddr) -> bool {
+        self.locals.get(address) == Locality::Group || interface.is_broadcast(address)
+    }
+
+    /// Interface and neighbour on the way to `dst`.
+    fn route(&self, dst: IpAddr) -> Result<(InterfaceId, IpAddr), Reason> {
+        if self.locals.get(dst) != Locality::Remote {
+            return Err(Reason::NoRoute);
+        }
+        let via = self.routes.lookup(dst).ok_or(Reason::NoRoute)?;
+        let interface = self.interface(via.interface).ok_or(Reason::NoRoute)?;
+        if via.router.is_none() && interface.is_broadcast(dst) {
+            return Err(Reason::NoRoute);
+        }
+        Ok((via.interface, via.router.unwrap_or(dst)))
+    }
+}
+
+/// Puts `header` ahead of the packet in `frame` and sends it.
+pub(crate) fn send_framed<F: Frame>(mut frame: F, header: &LinkHeader, out: &mut impl Egress<F>) {
+    let bytes = header.bytes();
+    if frame.data().len() > usize::from(header.mtu) {
+        return out.refuse(Reason::IpTooBig);
+    }
+    if !frame.prepend(bytes.len()) {
+        return out.refuse(Reason::NoBuffer);
+    }
+    if let Some(front) = frame.data_mut().get_mut(..bytes.len()) {
+        front.copy_from_slice(bytes);
+    }
+    out.send(header.port, frame);
+}
+
+const fn is_link_local_v6(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(a) if a.is_unicast_link_local())
+}
+
+/// EtherType of packets of the family of `address`.
+pub(crate) const fn ethertype(address: IpAddr) -> u16 {
+    match address {
+        IpAddr::V4(_) => ethernet::IPV4,
+        IpAddr::V6(_) => ethernet::IPV6,
+    }
+}
+
+fn sorted_links(interfaces: &[Interface]) -> Result<Vec<LinkSlot>, ConfigError> {
+    let slot = |(i, id): (&Interface, _)| LinkSlot {
+        port: i.port,
+        vlan: i.vlan.unwrap_or(0),
+        id,
+    };
+    let mut links: Vec<_> = interfaces
+        .iter()
+        .zip((0..).map(InterfaceId))
+        .map(slot)
+        .collect();
+    links.sort_unstable();
+    let followers = links.iter().skip(1);
+    let mut doubles = links
+        .iter()
+        .zip(followers)
+        .filter(|(a, b)| (a.port, a.vlan) == (b.port, b.vlan));
+    match doubles.next() {
+        Some((&LinkSlot { port, vlan, .. }, _)) => Err(ConfigError::SameLink {
+            port,
+            vlan: (vlan != 0).then_some(vlan),
+        }),
+        None => Ok(links),
+    }
+}
+
+/// Connected prefixes first, so that no static route hides one.
+fn compile_routes(
+    interfaces: &[Interface],
+    routes: &[policy::Route],
+) -> Result<RouteTable, ConfigError> {
+    let mut table = RouteTable::default();
+    for (id, interface) in (0..).map(InterfaceId).zip(interfaces) {
+        for &(address, len) in &interface.addresses {
+            // Link-local destinations are reached by interface, never by route.
+            if address != IpAddr::V6(interface.link_local) {
+                table.insert(
+                    address,
+                    len,
+                    Via {
+                        interface: id,
+                        router: None,
+                    },
+                );
+            }
+        }
+    }
+    for route in routes {
+        if usize::from(route.interface) >= interfaces.len() {
+            return Err(ConfigError::NoSuchInterface(route.interface));
+        }
+        let via = Via {
+            interface: InterfaceId(route.interface),
+            router: route.via,
+        };
+        table.insert(route.prefix.address, route.prefix.len, via);
+    }
+    Ok(table)
+}
