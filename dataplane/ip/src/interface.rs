@@ -56,19 +56,21 @@ impl Interface {
         self.addresses
             .iter()
             .any(|&(own, len)| shares_prefix(own, address, len))
-            && !self.is_broadcast(address)
+            && !self.broadcasts().any(|broadcast| broadcast == address)
     }
 
-    /// Whether `address` is the broadcast or network address of one of its IPv4 prefixes.
-    pub(crate) fn is_broadcast(&self, address: IpAddr) -> bool {
-        let IpAddr::V4(address) = address else {
-            return false;
-        };
-        self.addresses.iter().any(|&(own, len)| {
-            let host_mask = u32::MAX.checked_shr(len.into()).unwrap_or(0);
-            let host = address.to_bits() & host_mask;
-            len < 31 && shares_prefix(own, address.into(), len) && (host == host_mask || host == 0)
-        })
+    /// The broadcast addresses of its IPv4 networks: all ones, and of old all zeroes
+    /// (RFC 1812 §5.3.5). A network of two addresses or one has none (RFC 3021).
+    pub(crate) fn broadcasts(&self) -> impl Iterator<Item = IpAddr> {
+        let v4 = self
+            .addresses
+            .iter()
+            .filter_map(|&(address, len)| match address {
+                IpAddr::V4(a) if len < 31 => Some((a.to_bits(), u32::MAX >> len)),
+                _ => None,
+            });
+        v4.flat_map(|(bits, hosts)| [bits | hosts, bits & !hosts])
+            .map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits)))
     }
 
     /// The own IPv4 address to speak to `target` from: one of its network, else any.

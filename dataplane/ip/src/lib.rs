@@ -12,6 +12,7 @@
 
 mod arp;
 mod bucket;
+mod config;
 mod egress;
 mod forward;
 mod icmp;
@@ -24,6 +25,7 @@ mod reassembly;
 mod route;
 mod stack;
 
+pub use config::ConfigError;
 pub use egress::{Egress, NeighborEvent, NeighborNews};
 pub use icmp::IcmpReport;
 pub use icmp_error::IcmpError;
@@ -31,7 +33,7 @@ pub use interface::InterfaceId;
 pub use local::Locality;
 pub use neighbor::{HopId, LinkHeader, NeighborLimits};
 pub use reassembly::ReassemblyLimits;
-pub use stack::{ConfigError, IcmpLimits, Limits, Stack};
+pub use stack::{IcmpLimits, Limits, Stack};
 
 #[cfg(test)]
 mod tests;

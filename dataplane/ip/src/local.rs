@@ -25,7 +25,7 @@ impl Locality {
     }
 }
 
-/// All addresses of all interfaces, sorted.
+/// All addresses of all interfaces, and the broadcast addresses of their networks, sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LocalAddresses {
     sorted: Vec<(IpAddr, Locality)>,
@@ -42,13 +42,15 @@ impl LocalAddresses {
             let owned = interface.owned.iter().map(|&a| (a, Locality::Owned(id)));
             sorted.extend(own.chain(owned));
         }
-        // Stable: an own address comes ahead of the same one owned, and stays.
+        let broadcasts = interfaces.iter().flat_map(Interface::broadcasts);
+        sorted.extend(broadcasts.map(|address| (address, Locality::Group)));
+        // Stable: of the same address twice, what was added first stays.
         sorted.sort_by_key(|&(address, _)| address);
         sorted.dedup_by_key(|&mut (address, _)| address);
         Self { sorted }
     }
 
-    /// Whose `address` is, groups of an interface's network aside.
+    /// Whose `address` is.
     pub(crate) fn get(&self, address: IpAddr) -> Locality {
         if address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST) {
             return Locality::Group;

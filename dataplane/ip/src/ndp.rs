@@ -106,8 +106,11 @@ impl<F: Frame> Stack<F> {
                 target_mac,
                 ..
             } => {
+                if solicited && packet.dst.is_multicast() {
+                    return Err(Reason::IcmpMalformed); // RFC 4861 §7.1.2
+                }
                 let mac = target_mac.unwrap_or(packet.link.src);
-                self.on_advert(id, packet, target, solicited, mac, now, out)
+                self.on_advert(id, (target, mac), solicited, now, out)
             }
             // Routes are configured, and we do not advertise ourselves.
             NdpRepr::RouterSolicit { .. } | NdpRepr::RouterAdvert { .. } => Ok(()),
@@ -171,23 +174,18 @@ impl<F: Frame> Stack<F> {
         }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the fields of one message and its context"
-    )]
+    /// Takes in somebody's word that `target` is at the station `mac`.
     fn on_advert(
         &mut self,
         id: InterfaceId,
-        packet: &Packet,
-        target: Ipv6Addr,
+        (target, mac): (Ipv6Addr, MacAddr),
         solicited: bool,
-        mac: MacAddr,
         now: Now,
         out: &mut impl Egress<F>,
     ) -> Result<(), Reason> {
         let interface = self.interface(id).ok_or(Reason::VlanUnknown)?;
-        if mac.is_multicast() || (solicited && packet.dst.is_multicast()) {
-            return Err(Reason::IcmpMalformed); // RFC 4861 §7.1.2
+        if mac.is_multicast() {
+            return Err(Reason::IcmpMalformed);
         }
         if interface.answers_for(target.into()) {
             return Err(Reason::IpBadSource);

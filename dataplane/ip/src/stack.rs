@@ -2,13 +2,14 @@
 
 use core::net::IpAddr;
 
-use abi::{Now, Reason, policy};
-use wire::{Frame, Link, MacAddr, NicInfo, Packet, ethernet};
+use abi::{Now, Reason};
+use wire::{Frame, Link, MacAddr, Packet, ethernet};
 
 use crate::{
     Egress, HopId, InterfaceId, LinkHeader, Locality, NeighborEvent, NeighborLimits, NeighborNews,
     ReassemblyLimits,
     bucket::TokenBucket,
+    config::LinkSlot,
     interface::Interface,
     local::LocalAddresses,
     neighbor::{Due, Learned, NeighborTable},
@@ -45,40 +46,12 @@ pub struct Limits {
     pub reassembly: ReassemblyLimits,
 }
 
-/// Why a configuration cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// An interface is on a port that the worker does not have.
-    #[error("interface on port {0}, which does not exist")]
-    NoSuchPort(u16),
-    /// A route leads to an interface that is not there.
-    #[error("route over interface {0}, which does not exist")]
-    NoSuchInterface(u16),
-    /// Two interfaces have the same port and VLAN.
-    #[error("two interfaces on port {port} and VLAN {vlan:?}")]
-    SameLink {
-        /// The port.
-        port: u16,
-        /// The VLAN.
-        vlan: Option<u16>,
-    },
-}
-
-/// A link and its interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct LinkSlot {
-    port: u16,
-    /// 0 when untagged.
-    vlan: u16,
-    id: InterfaceId,
-}
-
 /// What one worker knows about its interfaces. See the crate's head.
 #[derive(Debug)]
 pub struct Stack<F> {
     pub(crate) interfaces: Vec<Interface>,
     /// Which interface each link is, sorted.
-    links: Vec<LinkSlot>,
+    pub(crate) links: Vec<LinkSlot>,
     pub(crate) locals: LocalAddresses,
     pub(crate) routes: RouteTable,
     pub(crate) neighbors: NeighborTable<F>,
@@ -104,36 +77,6 @@ impl<F: Frame> Stack<F> {
         }
     }
 
-    /// Puts interfaces and routes in force; `ports` are the worker's, in the policy's order.
-    ///
-    /// Neighbours stay known unless the interfaces have changed. When these or the routes have,
-    /// every [`HopId`] is void: the way may lead elsewhere now.
-    ///
-    /// # Errors
-    /// [`ConfigError`]; nothing changes then.
-    pub fn configure(
-        &mut self,
-        interfaces: &[policy::Interface],
-        routes: &[policy::Route],
-        ports: &[NicInfo],
-    ) -> Result<(), ConfigError> {
-        let interfaces: Vec<Interface> = interfaces
-            .iter()
-            .map(|i| Interface::new(i, ports))
-            .collect::<Result<_, _>>()?;
-        let links = sorted_links(&interfaces)?;
-        let routes = compile_routes(&interfaces, routes)?;
-        if interfaces != self.interfaces {
-            self.neighbors.clear();
-            self.reassembler.clear();
-        } else if routes != self.routes {
-            self.neighbors.void_handles();
-        }
-        self.locals = LocalAddresses::new(&interfaces);
-        (self.interfaces, self.links, self.routes) = (interfaces, links, routes);
-        Ok(())
-    }
-
     /// The interface that a received packet belongs to.
     ///
     /// # Errors
@@ -143,8 +86,8 @@ impl<F: Frame> Stack<F> {
     pub fn accept(&self, port: u16, packet: &Packet) -> Result<InterfaceId, Reason> {
         let (id, interface) = self.link_interface(port, &packet.link)?;
         let Link { dst, src, .. } = packet.link;
-        let is_for_us =
-            dst == interface.mac || (dst.is_multicast() && self.is_group(interface, packet.dst));
+        let is_for_us = dst == interface.mac
+            || (dst.is_multicast() && self.locals.get(packet.dst) == Locality::Group);
         if is_for_us && !src.is_multicast() {
             Ok(id)
         } else {
@@ -173,12 +116,7 @@ impl<F: Frame> Stack<F> {
     /// Whose `address` is.
     #[must_use]
     pub fn locality(&self, address: IpAddr) -> Locality {
-        match self.locals.get(address) {
-            Locality::Remote if self.interfaces.iter().any(|i| i.is_broadcast(address)) => {
-                Locality::Group
-            }
-            known => known,
-        }
+        self.locals.get(address)
     }
 
     /// The own address to speak to `dst` from: one of the interface that leads there.
@@ -358,20 +296,12 @@ impl<F: Frame> Stack<F> {
                 })
     }
 
-    fn is_group(&self, interface: &Interface, address: IpAddr) -> bool {
-        self.locals.get(address) == Locality::Group || interface.is_broadcast(address)
-    }
-
     /// Interface and neighbour on the way to `dst`.
     fn route(&self, dst: IpAddr) -> Result<(InterfaceId, IpAddr), Reason> {
         if self.locals.get(dst) != Locality::Remote {
             return Err(Reason::NoRoute);
         }
         let via = self.routes.lookup(dst).ok_or(Reason::NoRoute)?;
-        let interface = self.interface(via.interface).ok_or(Reason::NoRoute)?;
-        if via.router.is_none() && interface.is_broadcast(dst) {
-            return Err(Reason::NoRoute);
-        }
         Ok((via.interface, via.router.unwrap_or(dst)))
     }
 }
@@ -401,64 +331,4 @@ pub(crate) const fn ethertype(address: IpAddr) -> u16 {
         IpAddr::V4(_) => ethernet::IPV4,
         IpAddr::V6(_) => ethernet::IPV6,
     }
-}
-
-fn sorted_links(interfaces: &[Interface]) -> Result<Vec<LinkSlot>, ConfigError> {
-    let slot = |(i, id): (&Interface, _)| LinkSlot {
-        port: i.port,
-        vlan: i.vlan.unwrap_or(0),
-        id,
-    };
-    let mut links: Vec<_> = interfaces
-        .iter()
-        .zip((0..).map(InterfaceId))
-        .map(slot)
-        .collect();
-    links.sort_unstable();
-    let followers = links.iter().skip(1);
-    let mut doubles = links
-        .iter()
-        .zip(followers)
-        .filter(|(a, b)| (a.port, a.vlan) == (b.port, b.vlan));
-    match doubles.next() {
-        Some((&LinkSlot { port, vlan, .. }, _)) => Err(ConfigError::SameLink {
-            port,
-            vlan: (vlan != 0).then_some(vlan),
-        }),
-        None => Ok(links),
-    }
-}
-
-/// Connected prefixes first, so that no static route hides one.
-fn compile_routes(
-    interfaces: &[Interface],
-    routes: &[policy::Route],
-) -> Result<RouteTable, ConfigError> {
-    let mut table = RouteTable::default();
-    for (id, interface) in (0..).map(InterfaceId).zip(interfaces) {
-        for &(address, len) in &interface.addresses {
-            // Link-local destinations are reached by interface, never by route.
-            if address != IpAddr::V6(interface.link_local) {
-                table.insert(
-                    address,
-                    len,
-                    Via {
-                        interface: id,
-                        router: None,
-                    },
-                );
-            }
-        }
-    }
-    for route in routes {
-        if usize::from(route.interface) >= interfaces.len() {
-            return Err(ConfigError::NoSuchInterface(route.interface));
-        }
-        let via = Via {
-            interface: InterfaceId(route.interface),
-            router: route.via,
-        };
-        table.insert(route.prefix.address, route.prefix.len, via);
-    }
-    Ok(table)
 }
