@@ -47,7 +47,7 @@ pub enum Icmpv4Repr<'a> {
     },
     /// A packet did not get to where it was going.
     Unreachable {
-        /// See [`unreachable`].
+        /// See [`mod@unreachable`].
         code: u8,
         /// MTU of the next link, for [`unreachable::FRAGMENTATION_NEEDED`] (RFC 1191); else 0.
         mtu: u16,

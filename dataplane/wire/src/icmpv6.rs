@@ -44,7 +44,7 @@ pub enum Icmpv6Repr<'a> {
     },
     /// A packet did not get to where it was going.
     Unreachable {
-        /// See [`unreachable`].
+        /// See [`mod@unreachable`].
         code: u8,
         /// Start of the packet.
         quote: &'a [u8],
