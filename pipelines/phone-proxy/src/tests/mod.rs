@@ -1,0 +1,12 @@
+//! Whole flows in octets, both ways.
+
+mod bad_input;
+mod calls;
+mod dialogs;
+mod lab;
+mod offers;
+mod registration;
+mod security;
+mod translation;
+
+use lab::{Lab, Setup, crypto_line, sdp};
