@@ -1,0 +1,112 @@
+//! Private keys, held for the trustpoints that a policy names.
+//!
+//! Control pushes them over a socket that only the owner can open; they are wiped when they are
+//! replaced. The management thread alone reads them, when it compiles a policy.
+
+use std::collections::HashMap;
+use std::fs::{self, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use abi::layout::LAYOUT_VERSION;
+use abi::policy::KeyId;
+use abi::secrets::{self, MESSAGE_MAX, Request, Response};
+use shm::LockedBytes;
+use zeroize::Zeroizing;
+
+/// A client that says nothing for this long is cut off.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The keys pushed so far.
+#[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::disallowed_types,
+    reason = "shared by the socket's thread and the management thread; no worker comes near it"
+)]
+pub(crate) struct KeyStore(Arc<std::sync::Mutex<HashMap<KeyId, LockedBytes>>>);
+
+impl KeyStore {
+    /// A copy of the key of `id`, wiped when dropped.
+    pub(crate) fn get(&self, id: &KeyId) -> Option<Zeroizing<Vec<u8>>> {
+        let keys = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        keys.get(id)
+            .map(|key| Zeroizing::new(key.as_slice().to_vec()))
+    }
+
+    fn put(&self, pushed: &[secrets::Secret]) -> io::Result<()> {
+        let locked = pushed
+            .iter()
+            .map(|secret| Ok((secret.id, LockedBytes::new(&secret.der)?)))
+            .collect::<Result<HashMap<_, _>, shm::ShmError>>()
+            .map_err(io::Error::other)?;
+        *self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = locked;
+        Ok(())
+    }
+}
+
+/// Starts serving the key socket under `path` on a thread of its own.
+///
+/// # Errors
+/// When the socket cannot be made.
+pub(crate) fn serve(path: &Path, store: KeyStore) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    std::thread::Builder::new()
+        .name("keys".into())
+        .spawn(move || {
+            for stream in listener.incoming() {
+                if let Err(error) = stream.and_then(|stream| answer(stream, &store)) {
+                    tracing::warn!(%error, "key socket: client failed");
+                }
+            }
+        })?;
+    Ok(())
+}
+
+fn answer(mut stream: UnixStream, store: &KeyStore) -> io::Result<()> {
+    stream.set_read_timeout(Some(CLIENT_TIMEOUT))?;
+    stream.set_write_timeout(Some(CLIENT_TIMEOUT))?;
+    let response = match read_request(&mut stream)? {
+        Some(Request::PutKeys { layout_version, .. }) if layout_version != LAYOUT_VERSION => {
+            Response::WrongVersion(LAYOUT_VERSION)
+        }
+        Some(Request::PutKeys { keys, .. }) => {
+            store.put(&keys)?;
+            tracing::info!(keys = keys.len(), "keys received");
+            Response::Ok
+        }
+        None => Response::Malformed,
+    };
+    match secrets::encode(&response) {
+        Some(bytes) => stream.write_all(&bytes),
+        None => Ok(()),
+    }
+}
+
+/// Reads one message; `None` when it is too long or does not decode.
+fn read_request(stream: &mut UnixStream) -> io::Result<Option<Request>> {
+    let mut len = [0; 4];
+    stream.read_exact(&mut len)?;
+    let len = usize::try_from(u32::from_be_bytes(len)).unwrap_or(usize::MAX);
+    if len > MESSAGE_MAX {
+        return Ok(None);
+    }
+    // At most MESSAGE_MAX, and filled before it is believed.
+    let mut body = Zeroizing::new(vec![0; len]);
+    stream.read_exact(&mut body)?;
+    Ok(secrets::decode(&body))
+}

@@ -1,0 +1,143 @@
+//! The management thread: puts policies in force and shows that the process lives.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use abi::layout::Layout;
+use abi::policy::{KeyId, PolicyImage};
+use abi::publish::PublishError;
+use dpdk::Clock;
+use tls::LegLimits;
+use worker::{Keys, Policy};
+use zeroize::Zeroizing;
+
+use crate::MainError;
+use crate::boot::{Running, boot_hash};
+use crate::keys::KeyStore;
+
+/// Time between two looks at the shared memory. A policy is in force one look and one turn of
+/// the workers' housekeeping after it was published.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// The management thread's state.
+pub(crate) struct Watch {
+    layout: Layout<'static>,
+    keys: KeyStore,
+    clock: Clock,
+    stop: Arc<AtomicBool>,
+    /// The generation that was last looked at, good or bad.
+    seen: u64,
+}
+
+impl Keys for KeyStore {
+    fn key(&self, id: &KeyId) -> Option<Zeroizing<Vec<u8>>> {
+        self.get(id)
+    }
+}
+
+impl Watch {
+    pub(crate) fn new(
+        layout: Layout<'static>,
+        keys: KeyStore,
+        clock: Clock,
+        stop: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            layout,
+            keys,
+            clock,
+            stop,
+            seen: 0,
+        }
+    }
+
+    /// Waits for the first policy, starts the workers, hands later policies on, and returns when
+    /// the process is told to stop.
+    pub(crate) fn run(mut self) -> Result<(), MainError> {
+        let Some(policy) = self.first_policy() else {
+            return Ok(());
+        };
+        let running = Running::start(self.layout, &policy, self.clock, &self.stop)?;
+        self.layout.set_boot_hash(boot_hash(&policy.image));
+        self.layout
+            .set_workers_running(usize::from(policy.image.boot.workers.max(1)));
+        tracing::info!(generation = policy.generation, "workers running");
+        let mut died = false;
+        while !self.stop.load(Ordering::Relaxed) && !died {
+            self.layout.beat(self.clock.now());
+            if let Some(policy) = self.new_policy() {
+                tracing::info!(generation = policy.generation, "policy compiled");
+                for inbox in &running.inboxes {
+                    inbox.put(Arc::clone(&policy));
+                }
+            }
+            died = running.worker_died();
+            thread::park_timeout(LOOK_EVERY);
+        }
+        self.stop.store(true, Ordering::Relaxed);
+        self.layout.set_workers_running(0);
+        running.finish();
+        if died {
+            Err(MainError::WorkerDied)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn first_policy(&mut self) -> Option<Arc<Policy>> {
+        while !self.stop.load(Ordering::Relaxed) {
+            self.layout.beat(self.clock.now());
+            if let Some(policy) = self.new_policy() {
+                return Some(policy);
+            }
+            thread::park_timeout(LOOK_EVERY);
+        }
+        None
+    }
+
+    /// The policy of a generation that has not been looked at, if it can be used.
+    fn new_policy(&mut self) -> Option<Arc<Policy>> {
+        let slots = self.layout.policy()?;
+        if slots.generation() == self.seen {
+            return None;
+        }
+        let (generation, octets) = match slots.read() {
+            Ok(image) => image?,
+            Err(PublishError::Torn) => return None,
+            Err(error) => {
+                self.seen = slots.generation();
+                self.refuse(self.seen, &error.to_string());
+                return None;
+            }
+        };
+        self.seen = generation;
+        let compiled = PolicyImage::decode(&octets)
+            .map_err(|e| e.to_string())
+            .and_then(|image| {
+                Policy::compile(generation, image, &self.keys, LegLimits::default())
+                    .map_err(|e| e.to_string())
+            });
+        compiled
+            .inspect_err(|error| self.refuse(generation, error))
+            .ok()
+            .map(Arc::new)
+    }
+
+    fn refuse(&self, generation: u64, error: &str) {
+        tracing::error!(generation, error, "policy refused; the one in force stays");
+        self.layout.refuse_generation(generation);
+    }
+}
+
+/// Seconds since 1970.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "shown to people; no decision rests on it"
+)]
+pub(crate) fn wall_clock_seconds() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs())
+}

@@ -1,0 +1,193 @@
+//! Taking licence units before a session or encrypted media begins.
+//!
+//! What the numbers mean is `control/license`; here they are only compared. Every unit is a
+//! [`Permit`], given back when it is dropped, so that no way of ending a session can forget one.
+
+use abi::limits::LimitWords;
+use abi::usage::Usage;
+use abi::{Limit, Permit, Pool, Reason};
+use pipeline::LicenceClass;
+
+/// The pools and their limits, as one worker reaches them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Admission {
+    limits: LimitWords<'static>,
+    usage: Usage<'static>,
+}
+
+/// The units that one session holds.
+#[derive(Debug)]
+pub(crate) struct SessionPermit {
+    /// Held for their `Drop`: the TLS proxy session, the UC session, the phone proxy session.
+    units: [Option<Permit<'static>>; 3],
+}
+
+impl SessionPermit {
+    /// How many units the session holds.
+    #[must_use]
+    pub(crate) fn units(&self) -> u64 {
+        self.units.iter().flatten().count() as u64
+    }
+}
+
+impl Admission {
+    /// Admission against the limits and pools of a region.
+    #[must_use]
+    pub(crate) const fn new(limits: LimitWords<'static>, usage: Usage<'static>) -> Self {
+        Self { limits, usage }
+    }
+
+    /// Takes what one session of `class` needs, or nothing.
+    ///
+    /// # Errors
+    /// The first limit that is in the way, in the order of `asa-uc-proxy.md` §7.4.
+    pub(crate) fn session(&self, class: LicenceClass) -> Result<SessionPermit, Reason> {
+        if class == LicenceClass::ImePool && self.limits.get(Limit::ImeLicensed) == 0 {
+            return Err(Reason::ImeUnlicensed);
+        }
+        let uc = matches!(class, LicenceClass::UcSession | LicenceClass::PhoneProxy);
+        let phone = class == LicenceClass::PhoneProxy;
+        let tls = self.take(
+            Pool::TlsSessions,
+            Limit::TlsSessions,
+            Reason::LimitTlsSessions,
+        )?;
+        let uc = uc
+            .then(|| self.take(Pool::UcSessions, Limit::UcSessions, Reason::LimitUcSessions))
+            .transpose()?;
+        let phone = phone
+            .then(|| {
+                let (pool, limit) = (Pool::PhoneProxySessions, Limit::PhoneProxySessions);
+                self.take(pool, limit, Reason::LimitPhoneProxySessions)
+            })
+            .transpose()?;
+        Ok(SessionPermit {
+            units: [Some(tls), uc, phone],
+        })
+    }
+
+    /// Takes the unit of one call whose media is encrypted or decrypted here.
+    ///
+    /// # Errors
+    /// [`Reason::LimitSrtpSessions`].
+    pub(crate) fn srtp(&self) -> Result<Permit<'static>, Reason> {
+        self.take(
+            Pool::SrtpSessions,
+            Limit::SrtpSessions,
+            Reason::LimitSrtpSessions,
+        )
+    }
+
+    /// Takes a place among the handshakes in progress.
+    ///
+    /// # Errors
+    /// [`Reason::LimitHandshakes`].
+    pub(crate) fn handshake(&self) -> Result<Permit<'static>, Reason> {
+        self.take(Pool::Handshakes, Limit::Handshakes, Reason::LimitHandshakes)
+    }
+
+    fn take(&self, pool: Pool, limit: Limit, reason: Reason) -> Result<Permit<'static>, Reason> {
+        self.usage.take(pool, self.limits.get(limit)).ok_or(reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use abi::Limits;
+    use abi::limits::LIMITS_WORDS;
+    use abi::usage::USAGE_WORDS;
+    use std::sync::atomic::AtomicU64;
+
+    fn words(n: usize) -> &'static [AtomicU64] {
+        (0..n).map(|_| AtomicU64::new(0)).collect::<Vec<_>>().leak()
+    }
+
+    fn admission(limits: Limits) -> Admission {
+        let limit_words = LimitWords::new(words(LIMITS_WORDS)).unwrap();
+        limit_words.store(&limits);
+        Admission::new(limit_words, Usage::new(words(USAGE_WORDS)).unwrap())
+    }
+
+    fn in_use(admission: &Admission) -> [u64; 3] {
+        [
+            Pool::TlsSessions,
+            Pool::UcSessions,
+            Pool::PhoneProxySessions,
+        ]
+        .map(|pool| admission.usage.read(pool).in_use)
+    }
+
+    #[test]
+    fn l01_l02_each_class_takes_its_own_pools() {
+        let admission = admission(Limits::UNLIMITED);
+        let _phone = admission.session(LicenceClass::PhoneProxy).unwrap();
+        assert_eq!(in_use(&admission), [1, 1, 1]);
+        let _presence = admission.session(LicenceClass::UcSession).unwrap();
+        assert_eq!(in_use(&admission), [2, 2, 1]);
+        let _mobility = admission.session(LicenceClass::Unlicensed).unwrap();
+        assert_eq!(in_use(&admission), [3, 2, 1]);
+    }
+
+    #[test]
+    fn l05_a_refusal_takes_nothing() {
+        let admission = admission(Limits {
+            uc_sessions: 1,
+            ..Limits::UNLIMITED
+        });
+        let held = admission.session(LicenceClass::PhoneProxy).unwrap();
+        let refused = admission.session(LicenceClass::PhoneProxy).unwrap_err();
+        assert_eq!(refused, Reason::LimitUcSessions);
+        assert_eq!(in_use(&admission), [1, 1, 1]);
+        drop(held);
+        assert_eq!(in_use(&admission), [0, 0, 0]);
+    }
+
+    #[test]
+    fn l07_phone_proxy_part_of_the_uc_licence_is_its_own_limit() {
+        let admission = admission(Limits {
+            phone_proxy_sessions: 1,
+            uc_sessions: 2,
+            ..Limits::UNLIMITED
+        });
+        let _phone = admission.session(LicenceClass::PhoneProxy).unwrap();
+        let refused = admission.session(LicenceClass::PhoneProxy).unwrap_err();
+        assert_eq!(refused, Reason::LimitPhoneProxySessions);
+        assert!(admission.session(LicenceClass::UcSession).is_ok());
+    }
+
+    #[test]
+    fn l03_ime_is_refused_without_its_licence() {
+        let admission = admission(Limits {
+            ime_licensed: false,
+            ..Limits::UNLIMITED
+        });
+        let refused = admission.session(LicenceClass::ImePool).unwrap_err();
+        assert_eq!(refused, Reason::ImeUnlicensed);
+        assert_eq!(in_use(&admission), [0, 0, 0]);
+    }
+
+    #[test]
+    fn l10_the_tls_limit_wins_over_the_uc_licence() {
+        let admission = admission(Limits {
+            tls_sessions: 1,
+            uc_sessions: 5,
+            ..Limits::UNLIMITED
+        });
+        let _one = admission.session(LicenceClass::UcSession).unwrap();
+        let refused = admission.session(LicenceClass::UcSession).unwrap_err();
+        assert_eq!(refused, Reason::LimitTlsSessions);
+    }
+
+    #[test]
+    fn l20_the_call_past_the_srtp_limit_is_refused() {
+        let admission = admission(Limits {
+            srtp_sessions: 2,
+            ..Limits::UNLIMITED
+        });
+        let held = [admission.srtp().unwrap(), admission.srtp().unwrap()];
+        assert_eq!(admission.srtp().unwrap_err(), Reason::LimitSrtpSessions);
+        drop(held);
+        assert!(admission.srtp().is_ok());
+    }
+}

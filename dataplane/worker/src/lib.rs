@@ -1,0 +1,87 @@
+//! One worker: run to completion on one lcore, from a burst of frames to a burst of frames.
+//!
+//! A flow, its two legs and its SRTP contexts belong to one worker for life, so nothing here is
+//! shared but the rings between workers, the licence pools and the records that `show` reads.
+//!
+//! Deliberately absent: DPDK (ports are [`wire::Nic`]), YAML, licence arithmetic, and any clock:
+//! [`Worker::poll_once`] is told the time.
+
+mod admission;
+mod apply;
+mod classify;
+mod handoff;
+mod housekeep;
+mod idle;
+mod leg;
+mod media;
+mod net;
+mod outbox;
+mod policy;
+mod poll;
+mod proxied;
+mod rate;
+mod setup;
+mod signal;
+mod slab;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use abi::counters::Counters;
+use abi::histogram::Histogram;
+use abi::layout::Layout;
+use flow::{FlowTable, PortMap, PortSlice, Wheel};
+use pipeline::Entropy;
+use tcp::{Cookies, IsnSource, Params};
+use tls::{HandshakePort, LegLimits};
+use wire::Nic;
+
+use crate::admission::Admission;
+use crate::idle::Backoff;
+use crate::net::Net;
+use crate::proxied::Proxied;
+use crate::rate::LogRate;
+use crate::signal::LegRef;
+use crate::slab::Slab;
+
+pub use crate::handoff::{Handoff, Message};
+pub use crate::media::MediaEngine;
+pub use crate::policy::{App, CompileError, Keys, Match, Policy, ServerSide};
+pub use crate::poll::Turn;
+pub use crate::setup::{PolicyInbox, WorkerError, WorkerSetup};
+
+/// One worker and all that it owns.
+#[derive(Debug)]
+pub struct Worker<N: Nic> {
+    id: usize,
+    workers: usize,
+    layout: Layout<'static>,
+    counters: Counters<'static>,
+    media_delay: Histogram<'static>,
+    policy: Arc<Policy>,
+    policies: PolicyInbox,
+    stop: Arc<AtomicBool>,
+    entropy: Arc<dyn Entropy>,
+    admission: Admission,
+    net: Net<N>,
+    media: MediaEngine<N::Frame>,
+    flows: FlowTable,
+    /// By flow index: the leg that the flow is.
+    leg_refs: Vec<Option<LegRef>>,
+    sessions: Slab<Proxied>,
+    /// Sessions made so far.
+    session_serial: u64,
+    wheel: Wheel,
+    handshakes: HandshakePort,
+    cookies: Cookies,
+    isns: IsnSource,
+    tcp_params: Params,
+    leg_limits: LegLimits,
+    tcp_map: PortMap,
+    tcp_ports: PortSlice,
+    backoff: Backoff,
+    log_rate: LogRate,
+    /// Plaintext on its way from a leg to its session.
+    scratch: Vec<u8>,
+    turns: u64,
+}

@@ -1,0 +1,229 @@
+//! The loop: a turn takes a burst from each port and runs every frame to its end.
+
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use abi::{Counter, Now, Reason};
+use ip::InterfaceId;
+use wire::tcp::Flags;
+use wire::{Burst, Frame, Nic, Packet, Parsed};
+
+use crate::Worker;
+use crate::classify::Class;
+use crate::handoff::Message;
+use crate::idle::Rest;
+use crate::proxied::LegAddresses;
+use crate::setup::worker_number;
+
+/// Messages of other workers taken in one turn.
+const MESSAGES_PER_TURN: usize = 64;
+/// Legs taken back from handshakes in one turn.
+const HANDSHAKES_PER_TURN: usize = 16;
+/// Timers fired in one turn.
+const TIMERS_PER_TURN: usize = 64;
+/// Turns between two housekeepings of a busy worker; an idle one keeps house every turn.
+const HOUSEKEEP_EVERY: u64 = 256;
+
+/// What one turn did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// Whether it found anything to do.
+    pub busy: bool,
+    /// Media packets that it passed on.
+    pub media: u64,
+}
+
+impl<N: Nic> Worker<N> {
+    /// Polls until it is told to stop, then ends every session.
+    pub fn run(&mut self, clock: impl Fn() -> Now) {
+        while !self.stop.load(Ordering::Relaxed) {
+            let now = clock();
+            let turn = self.poll_once(now);
+            if turn.busy {
+                let took = u64::try_from(clock().since(now).as_nanos()).unwrap_or(u64::MAX);
+                self.counters.add(Counter::BusyNanos, took);
+                if turn.media > 0 {
+                    self.media_delay.record(took, turn.media);
+                }
+            }
+            let next = self.next_deadline().map(|at| at.since(now));
+            match self.backoff.after_turn(turn.busy, next) {
+                Rest::None => {}
+                Rest::Pause => core::hint::spin_loop(),
+                Rest::Sleep(time) => {
+                    self.counters.add(Counter::Sleeps, 1);
+                    #[expect(
+                        clippy::disallowed_methods,
+                        reason = "the idle back-off is the one place that gives the core back"
+                    )]
+                    thread::sleep(time);
+                }
+            }
+        }
+        self.end_all(clock());
+        self.net.ports.flush();
+    }
+
+    /// When something is to be done unless a frame comes before; it may be told too early.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Now> {
+        let deadlines = [self.wheel.next_deadline(), self.net.stack.next_deadline()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// One turn of the loop.
+    pub fn poll_once(&mut self, now: Now) -> Turn {
+        self.net.begin_turn();
+        let mut work = 0;
+        let mut media = 0;
+        for nic in 0..self.net.ports.len() {
+            let mut burst = Burst::new();
+            let received = self.net.ports.receive(nic, &mut burst);
+            if received == 0 {
+                continue;
+            }
+            work += received;
+            let octets: usize = burst.iter().map(|frame| frame.data().len()).sum();
+            self.counters.add(Counter::RxFrames, received as u64);
+            self.counters.add(Counter::RxBytes, octets as u64);
+            for frame in burst {
+                self.on_frame(nic, frame, true, now);
+            }
+            media += self.run_media(now);
+        }
+        work += self.take_messages(now);
+        media += self.run_media(now);
+        work += self.take_handshakes(HANDSHAKES_PER_TURN, now);
+        work += self.fire_timers(now);
+        work += self.net.ports.flush();
+        self.turns += 1;
+        let busy = work > 0;
+        self.counters.add(Counter::Loops, 1);
+        self.counters.add(Counter::BusyLoops, u64::from(busy));
+        if !busy || self.turns.is_multiple_of(HOUSEKEEP_EVERY) {
+            self.housekeep(now);
+        }
+        Turn { busy, media }
+    }
+
+    /// Runs one frame to its end, or puts it in line for the media burst. A frame of another
+    /// worker's is handed to it, if it is `fresh` from a port.
+    fn on_frame(&mut self, nic: usize, frame: N::Frame, fresh: bool, now: Now) {
+        match wire::parse(&frame) {
+            Ok(Parsed::Ip(packet)) => self.on_packet(nic, frame, packet, fresh, now),
+            Ok(Parsed::Arp(link)) => {
+                let (stack, ports) = self.net.parts();
+                stack.on_arp(worker_number(nic), frame, &link, now, ports);
+            }
+            Err(reason) => self.counters.refuse(reason),
+        }
+    }
+
+    fn on_packet(&mut self, nic: usize, frame: N::Frame, packet: Packet, fresh: bool, now: Now) {
+        let interface = match self.net.stack.accept(worker_number(nic), &packet) {
+            Ok(interface) => interface,
+            Err(reason) => return self.counters.refuse(reason),
+        };
+        let class = self.classify(interface, &packet);
+        let owner = class.owner().unwrap_or(self.id);
+        if fresh && owner != self.id {
+            self.net.ports.hand(owner, Message::Received { nic, frame });
+            return;
+        }
+        match class {
+            Class::Media { .. } => self.queue_media(frame, packet, now),
+            Class::Signal { .. } => self.on_tcp(interface, frame, packet, now),
+            Class::Fragment { .. } => self.on_fragment(nic, interface, &frame, &packet, now),
+            Class::Here => self.on_other(interface, frame, packet, now),
+        }
+    }
+
+    /// A TCP segment of a listener or of one of our connections.
+    fn on_tcp(&mut self, interface: InterfaceId, frame: N::Frame, packet: Packet, now: Now) {
+        let Some(to) = self.leg_for(&packet) else {
+            self.on_stray_segment(interface, frame, packet, now);
+            return;
+        };
+        if let Some(segment) = frame.data().get(packet.ip_range()) {
+            self.on_segment(to, segment, now);
+        }
+    }
+
+    /// A segment of no connection: the beginning of one, or nothing.
+    fn on_stray_segment(
+        &mut self,
+        interface: InterfaceId,
+        frame: N::Frame,
+        packet: Packet,
+        now: Now,
+    ) {
+        let addresses = LegAddresses::of(&packet);
+        let Some(found) = self.policy.listener(interface.0, addresses.local) else {
+            return self.on_unlistened(interface, frame, packet, now);
+        };
+        let Some(segment) = frame.data().get(packet.ip_range()) else {
+            return;
+        };
+        let flags = Self::flags(&frame, &packet);
+        if flags.is_initial_syn() {
+            self.answer_syn(segment, now);
+        } else if flags.contains(Flags::RST) {
+            self.counters.refuse(Reason::TcpNoFlow);
+        } else {
+            match self.cookies.on_ack(segment, now) {
+                Ok(accepted) => self.accept(found, addresses, &accepted, segment, now),
+                Err(reason) => {
+                    self.counters.refuse(reason);
+                    self.net.reset(segment, now);
+                }
+            }
+        }
+    }
+
+    /// A part of a packet; the whole of it, once it is there, begins anew.
+    fn on_fragment(
+        &mut self,
+        nic: usize,
+        interface: InterfaceId,
+        frame: &N::Frame,
+        packet: &Packet,
+        now: Now,
+    ) {
+        let (stack, ports) = self.net.parts();
+        if let Some(whole) = stack.on_fragment(frame, packet, interface, now, ports) {
+            self.on_frame(nic, whole, true, now);
+        }
+    }
+
+    fn take_messages(&mut self, now: Now) -> usize {
+        let mut taken = 0;
+        while taken < MESSAGES_PER_TURN {
+            let Some(message) = self.net.ports.handoff.receive() else {
+                break;
+            };
+            taken += 1;
+            self.counters.add(Counter::HandoffIn, 1);
+            match message {
+                Message::Received { nic, frame } => self.on_frame(nic, frame, false, now),
+                Message::Transmit { nic, frame } => self.net.ports.push(nic, frame),
+                Message::Neighbor(event) => {
+                    let (stack, ports) = self.net.parts();
+                    stack.import(event, now, ports);
+                }
+            }
+        }
+        taken
+    }
+
+    fn fire_timers(&mut self, now: Now) -> usize {
+        let mut fired = 0;
+        while fired < TIMERS_PER_TURN {
+            let Some(index) = self.wheel.pop(now) else {
+                break;
+            };
+            fired += 1;
+            self.on_timer(index, now);
+        }
+        fired
+    }
+}

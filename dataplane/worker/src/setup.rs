@@ -1,0 +1,217 @@
+//! What a worker is made of.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use abi::Now;
+use abi::layout::Layout;
+use abi::policy::PolicyImage;
+use crossbeam_queue::ArrayQueue;
+use crypto::CryptoError;
+use flow::{FlowTable, HashSeed, PortMap, PortRangeError, PortSlice, Wheel};
+use ip::{ConfigError, Limits, Stack};
+use pipeline::Entropy;
+use tcp::{Cookies, IsnSource, Params};
+use tls::{HandshakePort, LegLimits};
+use wire::{Nic, NicInfo};
+
+use crate::Worker;
+use crate::admission::Admission;
+use crate::handoff::Handoff;
+use crate::idle::Backoff;
+use crate::media::MediaEngine;
+use crate::net::{Net, Ports};
+use crate::policy::Policy;
+use crate::rate::LogRate;
+use crate::slab::Slab;
+
+/// Plaintext that is brought from a leg to its session at once.
+const SCRATCH: usize = 16 * 1024;
+
+/// Why a worker cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The shared region has no room for this worker.
+    #[error("shared memory has no room for worker {0}")]
+    Region(usize),
+    /// The interfaces or routes are not usable.
+    #[error("interfaces: {0}")]
+    Config(#[from] ConfigError),
+    /// The range of TCP ports cannot be divided.
+    #[error("ports: {0}")]
+    Ports(#[from] PortRangeError),
+    /// The cipher library refused.
+    #[error("ciphers: {0}")]
+    Crypto(#[from] CryptoError),
+    /// The system gives no random octets.
+    #[error("no random octets to be had")]
+    Entropy,
+}
+
+/// Where a worker takes new policies from. Only the newest counts.
+#[derive(Clone)]
+pub struct PolicyInbox(Arc<ArrayQueue<Arc<Policy>>>);
+
+impl Default for PolicyInbox {
+    fn default() -> Self {
+        Self(Arc::new(ArrayQueue::new(1)))
+    }
+}
+
+impl PolicyInbox {
+    /// Leaves `policy` for the worker, in place of one that it has not taken yet.
+    pub fn put(&self, policy: Arc<Policy>) {
+        self.0.force_push(policy);
+    }
+
+    /// The policy that waits, if any.
+    pub(crate) fn take(&self) -> Option<Arc<Policy>> {
+        self.0.pop()
+    }
+}
+
+impl fmt::Debug for PolicyInbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PolicyInbox")
+            .field("waiting", &self.0.len())
+            .finish()
+    }
+}
+
+/// What a worker is given when it is made.
+#[derive(Debug)]
+pub struct WorkerSetup<N: Nic> {
+    /// Which worker, from 0.
+    pub id: usize,
+    /// How many there are.
+    pub workers: usize,
+    /// The shared region.
+    pub layout: Layout<'static>,
+    /// Its queues, by device of the policy.
+    pub nics: Vec<N>,
+    /// Which worker sends by each device: this one wherever it has a transmit queue.
+    pub senders: Vec<usize>,
+    /// Its ends of the rings to the other workers.
+    pub handoff: Handoff<N::Frame>,
+    /// Its way to the handshake threads.
+    pub handshakes: HandshakePort,
+    /// Where new policies come from.
+    pub policies: PolicyInbox,
+    /// The policy to begin with.
+    pub policy: Arc<Policy>,
+    /// Where keys come from.
+    pub entropy: Arc<dyn Entropy>,
+    /// Set when the worker is to end.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl<N: Nic> Worker<N> {
+    /// Makes a worker; nothing is polled yet.
+    ///
+    /// # Errors
+    /// See [`WorkerError`].
+    pub fn new(setup: WorkerSetup<N>, now: Now) -> Result<Self, WorkerError> {
+        let WorkerSetup {
+            id,
+            workers,
+            layout,
+            policy,
+            entropy,
+            ..
+        } = setup;
+        let missing = || WorkerError::Region(id);
+        let counters = layout.counters(id).ok_or_else(missing)?;
+        let limits = layout.limits().ok_or_else(missing)?;
+        let usage = layout.usage().ok_or_else(missing)?;
+        let media_delay = layout.media_delay(id).ok_or_else(missing)?;
+        let infos: Vec<NicInfo> = setup.nics.iter().map(Nic::info).collect();
+        let image = &policy.image;
+        let mut stack = Stack::new(Limits::default());
+        stack.configure(&image.interfaces, &image.routes, &infos)?;
+        let ports = Ports::new(id, setup.nics, setup.senders, setup.handoff, counters);
+        let tcp_params = tcp_params(image, &infos);
+        let sessions = room(image.boot.sessions_max, layout.shape().sessions);
+        let streams = room(image.boot.streams_max, layout.shape().streams);
+        let tcp_map = port_map(image, workers)?;
+        let worker = worker_number(id);
+        let hash_seed = HashSeed::from_bytes(&random(&entropy)?);
+        let flows = FlowTable::new(sessions.saturating_mul(2), hash_seed);
+        let media = MediaEngine::new(worker, worker_number(workers), streams, seed(&entropy)?)?;
+        let mut worker = Self {
+            id,
+            workers,
+            layout,
+            counters,
+            media_delay,
+            admission: Admission::new(limits, usage),
+            net: Net::new(ports, stack),
+            media,
+            leg_refs: vec![None; flows.capacity()],
+            flows,
+            sessions: Slab::new(sessions),
+            session_serial: 0,
+            wheel: Wheel::new(sessions, now),
+            handshakes: setup.handshakes,
+            cookies: Cookies::new(&random(&entropy)?, &tcp_params, now),
+            isns: IsnSource::new(&random(&entropy)?),
+            tcp_params,
+            leg_limits: LegLimits::default(),
+            tcp_ports: PortSlice::new(&tcp_map, worker_number(id), seed(&entropy)?),
+            tcp_map,
+            backoff: Backoff::new(image.boot.idle),
+            log_rate: LogRate::default(),
+            scratch: Vec::with_capacity(SCRATCH),
+            turns: 0,
+            policies: setup.policies,
+            stop: setup.stop,
+            policy,
+            entropy,
+        };
+        worker
+            .media
+            .configure(&worker.policy.image.media, worker.policy.image.rtp);
+        worker.layout.acknowledge(id, worker.policy.generation);
+        Ok(worker)
+    }
+}
+
+/// How the local TCP ports divide among the workers.
+pub(crate) fn port_map(image: &PolicyImage, workers: usize) -> Result<PortMap, PortRangeError> {
+    let (first, last) = image.tcp.ports;
+    PortMap::new(first, last, worker_number(workers))
+}
+
+/// A worker's number, or how many there are, as the port maps want it.
+pub(crate) fn worker_number(worker: usize) -> u16 {
+    u16::try_from(worker).unwrap_or(u16::MAX)
+}
+
+/// TCP's parameters, with the smallest MTU of all ports: a leg may leave by any.
+pub(crate) fn tcp_params(image: &PolicyImage, infos: &[NicInfo]) -> Params {
+    let mtu = infos.iter().map(|info| info.mtu).min().unwrap_or(1_500);
+    Params::from_settings(&image.tcp, mtu)
+}
+
+/// What the policy wants, as far as the shared region has room.
+fn room(wanted: u32, places: usize) -> u32 {
+    let places = u32::try_from(places).unwrap_or(u32::MAX);
+    if wanted == 0 {
+        places
+    } else {
+        wanted.min(places)
+    }
+}
+
+fn random<const LEN: usize>(entropy: &Arc<dyn Entropy>) -> Result<[u8; LEN], WorkerError> {
+    let mut octets = [0; LEN];
+    if entropy.fill(&mut octets) {
+        Ok(octets)
+    } else {
+        Err(WorkerError::Entropy)
+    }
+}
+
+fn seed(entropy: &Arc<dyn Entropy>) -> Result<u64, WorkerError> {
+    Ok(u64::from_ne_bytes(random(entropy)?))
+}
