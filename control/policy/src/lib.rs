@@ -15,6 +15,7 @@ mod compile;
 mod document;
 mod files;
 mod finding;
+mod options;
 mod pki;
 mod raw;
 mod reference;

@@ -8,6 +8,8 @@ use abi::policy::{
     UcServer,
 };
 
+use pipeline::AppDef;
+
 use super::media::{check_host, check_ours};
 use super::names::Names;
 use super::net;
@@ -15,6 +17,7 @@ use super::network::Topology;
 use crate::catalog;
 use crate::document::{Findings, NodeId};
 use crate::finding::{Problem, nearest};
+use crate::options;
 use crate::raw::{
     Auth, ClientSecurity, RawApplication, RawClientTls, RawListener, RawPolicy, RawServerTls,
     RawSource, ServerSecurity,
@@ -78,17 +81,17 @@ pub(crate) fn applications(
             source: source(findings, item, &listeners, parts, owned),
             client_media: media(findings, &item.client.media, parts),
             server_media: media(findings, &item.server.media, parts),
-            config: catalog::config(findings, item.options.as_ref().map(|at| at.node)),
+            config: kind.map_or_else(Vec::new, |kind| {
+                let written = item.options.as_ref().map(|at| at.node);
+                options::encode(findings, kind.name, written)
+            }),
             listeners,
         });
     }
     apps
 }
 
-fn kind(
-    findings: &mut Findings<'_>,
-    item: &At<RawApplication>,
-) -> Option<&'static catalog::AppDef> {
+fn kind(findings: &mut Findings<'_>, item: &At<RawApplication>) -> Option<&'static AppDef> {
     let name = item.kind.as_ref()?;
     let found = catalog::find(&name.0);
     if found.is_none() {
