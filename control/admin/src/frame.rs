@@ -1,0 +1,118 @@
+//! Frames: a length and that much JSON.
+
+use std::io::{self, ErrorKind, Read, Write};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Longest frame, in octets: a configuration of the longest kind, escaped.
+pub const FRAME_OCTETS_MAX: u32 = 32 << 20;
+
+/// Why a frame cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// The connection failed or ended too early.
+    #[error("connection: {0}")]
+    Io(#[from] io::Error),
+    /// The frame says that it is longer than any may be.
+    #[error("frame of {0} octets")]
+    TooLong(u32),
+    /// The frame is not what was expected.
+    #[error("frame does not read")]
+    Malformed,
+}
+
+/// Writes one message.
+///
+/// # Errors
+/// [`FrameError::Io`], and [`FrameError::TooLong`] for one that the other side would refuse.
+pub fn write<T: Serialize>(to: &mut impl Write, message: &T) -> Result<(), FrameError> {
+    let body = serde_json::to_vec(message).map_err(|_| FrameError::Malformed)?;
+    let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
+    if len > FRAME_OCTETS_MAX {
+        return Err(FrameError::TooLong(len));
+    }
+    to.write_all(&len.to_be_bytes())?;
+    to.write_all(&body)?;
+    to.flush()?;
+    Ok(())
+}
+
+/// Reads one message. Memory grows with what arrives, not with what the length promises.
+///
+/// # Errors
+/// See [`FrameError`].
+pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> Result<T, FrameError> {
+    let mut len = [0; 4];
+    from.read_exact(&mut len)?;
+    let len = u32::from_be_bytes(len);
+    if len > FRAME_OCTETS_MAX {
+        return Err(FrameError::TooLong(len));
+    }
+    let mut body = Vec::new();
+    from.take(len.into()).read_to_end(&mut body)?;
+    if u32::try_from(body.len()) != Ok(len) {
+        return Err(io::Error::from(ErrorKind::UnexpectedEof).into());
+    }
+    serde_json::from_slice(&body).map_err(|_| FrameError::Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::message::{Applied, Failure, Request, Response, Status};
+
+    fn round_trip(response: &Response) {
+        let mut octets = Vec::new();
+        write(&mut octets, response).unwrap();
+        assert_eq!(&read::<Response>(&mut &octets[..]).unwrap(), response);
+    }
+
+    #[test]
+    fn every_response_round_trips() {
+        let text = "colour: blue\n".as_bytes();
+        let findings = policy::Report::of(text, &policy::Folder::new("/"), 0).findings;
+        assert!(!findings.is_empty());
+        round_trip(&Response::Applied(Applied {
+            generation: Some(3),
+            restart_needed: true,
+            findings: findings.clone(),
+        }));
+        round_trip(&Response::Refused { findings });
+        round_trip(&Response::Failed(Failure::TooLarge { needed: 5, room: 4 }));
+        round_trip(&Response::Status(Status::default()));
+    }
+
+    #[test]
+    fn a_long_length_is_refused_before_anything_is_read() {
+        let octets = u32::MAX.to_be_bytes();
+        let error = read::<Request>(&mut &octets[..]).unwrap_err();
+        assert!(matches!(error, FrameError::TooLong(u32::MAX)));
+    }
+
+    #[test]
+    fn a_frame_cut_short_is_an_end_of_file() {
+        let mut octets = Vec::new();
+        write(&mut octets, &Request::Status).unwrap();
+        for len in 0..octets.len() {
+            let error = read::<Request>(&mut &octets[..len]).unwrap_err();
+            assert!(matches!(error, FrameError::Io(_)), "{len}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_octets_panic(octets in any::<Vec<u8>>()) {
+            let _ = read::<Request>(&mut &octets[..]);
+        }
+
+        #[test]
+        fn no_json_panics(body in "[ \\[\\]{}:,\"a-z0-9]{0,60}") {
+            let mut octets = u32::try_from(body.len()).unwrap().to_be_bytes().to_vec();
+            octets.extend_from_slice(body.as_bytes());
+            let _ = read::<Request>(&mut &octets[..]);
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! What the operator's tool and the control process say to each other.
+//!
+//! Over `control.sock` in the runtime directory (mode 0600): one request a connection, one
+//! response back, each a frame of its length (four octets, big-endian) and that much JSON.
+//!
+//! Deliberately absent: reading state, which needs no control process (shared memory has it).
+
+mod client;
+mod frame;
+mod message;
+
+pub use client::{CallError, call};
+pub use frame::{FRAME_OCTETS_MAX, FrameError, read, write};
+pub use message::{Applied, Failure, Request, Response, Status};
+
+/// File name of the socket in the runtime directory.
+pub const SOCKET_NAME: &str = "control.sock";
