@@ -1,0 +1,409 @@
+//! What is wanted, what is in force, and how the one becomes the other.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use abi::publish::PublishError;
+use admin::{Applied, Failure, Request, Response, Status};
+use policy::{Finding, Folder, Policy, Report, Severity};
+
+use crate::args::Args;
+use crate::clock;
+use crate::link::{KeysError, Link, Progress};
+use crate::server::Call;
+use crate::store::Source;
+
+/// Time between two looks at the data plane when nothing is under way.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// The same while somebody waits for the outcome.
+const HURRY: Duration = Duration::from_millis(2);
+/// An operator is told that workers have not acknowledged a policy after this long.
+const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(10);
+/// Requests that wait while one is carried out.
+const WAITING_MAX: usize = 64;
+
+/// A configuration ready to be put in force.
+#[derive(Debug)]
+struct Wanted {
+    source: Source,
+    policy: Policy,
+    /// The image in the form that it is published in.
+    image: Vec<u8>,
+}
+
+/// Where the data plane stands with what is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It has not been told.
+    Due,
+    /// It was told, under this generation.
+    Published(u64),
+    /// Every worker obeys, under this generation.
+    InForce(u64),
+    /// It could not use it, or will never have room for it.
+    Refused,
+}
+
+/// An `apply` whose outcome is awaited.
+#[derive(Debug)]
+struct Pending {
+    reply: Sender<Response>,
+    deadline: Instant,
+    warnings: Vec<Finding>,
+    /// What to go back to if the data plane refuses.
+    before: Option<Wanted>,
+}
+
+/// The state of the control process.
+#[derive(Debug)]
+pub(crate) struct Controller {
+    args: Args,
+    started: u64,
+    wanted: Option<Wanted>,
+    link: Option<Link>,
+    stage: Stage,
+    pending: Option<Pending>,
+    waiting: VecDeque<Call>,
+    /// What keeps the wanted configuration from being in force; logged when it changes.
+    problem: Option<String>,
+}
+
+impl Controller {
+    /// A controller that holds no configuration yet; `started` is in seconds since 1970.
+    pub(crate) fn new(args: Args, started: u64) -> Self {
+        Self {
+            args,
+            started,
+            wanted: None,
+            link: None,
+            stage: Stage::Due,
+            pending: None,
+            waiting: VecDeque::new(),
+            problem: None,
+        }
+    }
+
+    /// Takes up the configuration to start with: the file named on the command line, or else
+    /// what was applied last.
+    pub(crate) fn start(&mut self) {
+        let named = self.args.config.clone();
+        if named.is_some_and(|path| self.load(&path)) {
+            return;
+        }
+        match Source::recall(&self.args.runtime_dir) {
+            Ok(Some(source)) => {
+                tracing::info!(path = source.path, "taking up what was applied last");
+                self.take(source);
+            }
+            Ok(None) => tracing::warn!("no configuration: waiting for 'ucproxy apply FILE'"),
+            Err(error) => tracing::error!(%error, "what was applied last cannot be read"),
+        }
+    }
+
+    /// Reads the configuration file again, if one was named.
+    pub(crate) fn reload(&mut self) {
+        if let Some(path) = self.args.config.clone() {
+            self.load(&path);
+        }
+    }
+
+    /// Answers an operator, or notes who waits for an answer.
+    pub(crate) fn handle(&mut self, call: Call, now: Instant) {
+        match call.request {
+            Request::Status => send(&call.reply, Response::Status(self.status())),
+            Request::Apply { .. } if self.pending.is_some() => {
+                if self.waiting.len() < WAITING_MAX {
+                    self.waiting.push_back(call);
+                } else {
+                    send(&call.reply, Response::Failed(Failure::Busy));
+                }
+            }
+            Request::Apply { text, path } => {
+                let source = Source {
+                    path,
+                    text: text.into_bytes(),
+                };
+                self.apply(source, call.reply, now);
+            }
+        }
+    }
+
+    /// Looks after the data plane; returns how long to wait before the next look.
+    pub(crate) fn tick(&mut self, now: Instant) -> Duration {
+        self.look_at_link();
+        self.advance();
+        self.settle(now);
+        if self.pending.is_none()
+            && let Some(call) = self.waiting.pop_front()
+        {
+            self.handle(call, now);
+            return Duration::ZERO;
+        }
+        if self.pending.is_some() {
+            HURRY
+        } else {
+            LOOK_EVERY
+        }
+    }
+
+    /// Tells everybody who waits that there will be no answer.
+    pub(crate) fn end(&mut self) {
+        let waiting = self.waiting.drain(..).map(|call| call.reply);
+        let pending = self.pending.take().map(|pending| pending.reply);
+        for reply in waiting.chain(pending) {
+            send(&reply, Response::Failed(Failure::Ending));
+        }
+    }
+
+    /// Loads the file at `path`; `false` when it cannot be used.
+    fn load(&mut self, path: &Path) -> bool {
+        match Source::read(path) {
+            Ok(source) => self.take(source),
+            Err(error) => {
+                tracing::error!(path = %path.display(), %error, "configuration cannot be read");
+                false
+            }
+        }
+    }
+
+    /// Takes a configuration up unless errors keep it from working; nobody waits.
+    fn take(&mut self, source: Source) -> bool {
+        let report = check(&source);
+        for finding in &report.findings {
+            let text = format!("{}:{finding}", source.path).replace('\n', ";");
+            match finding.severity {
+                Severity::Error => tracing::error!("{text}"),
+                Severity::Warning => tracing::warn!("{text}"),
+            }
+        }
+        let Some(wanted) = wanted(source, report.policy) else {
+            tracing::error!("configuration has errors and is not taken up");
+            return false;
+        };
+        self.want(wanted);
+        true
+    }
+
+    fn apply(&mut self, source: Source, reply: Sender<Response>, now: Instant) {
+        let report = check(&source);
+        if report.has_errors() {
+            tracing::warn!(path = source.path, "configuration refused");
+            let findings = report.findings;
+            return send(&reply, Response::Refused { findings });
+        }
+        let Some(wanted) = wanted(source, report.policy) else {
+            let findings = report.findings;
+            return send(&reply, Response::Refused { findings });
+        };
+        tracing::info!(path = wanted.source.path, "configuration taken");
+        let before = self.want(wanted);
+        self.pending = Some(Pending {
+            reply,
+            deadline: now + ACKNOWLEDGE_WITHIN,
+            warnings: report.findings,
+            before,
+        });
+    }
+
+    fn want(&mut self, wanted: Wanted) -> Option<Wanted> {
+        self.stage = Stage::Due;
+        self.wanted.replace(wanted)
+    }
+
+    /// Attaches to a data plane that has appeared, and leaves one that was replaced.
+    fn look_at_link(&mut self) {
+        if let Some(link) = self.link.take_if(|link| link.is_stale()) {
+            tracing::info!("data plane has gone");
+            link.detach();
+            self.stage = Stage::Due;
+        }
+        if self.link.is_some() {
+            return;
+        }
+        match Link::attach(&self.args.runtime_dir) {
+            Ok(link) => {
+                tracing::info!(pid = link.pid(), "attached to the data plane");
+                self.link = Some(link);
+                self.stage = Stage::Due;
+                self.note(None);
+            }
+            Err(error) if error.is_absence() => self.note(None),
+            Err(error) => self.note(Some(error.to_string())),
+        }
+    }
+
+    /// Brings the data plane one step nearer to what is wanted.
+    fn advance(&mut self) {
+        let (Some(link), Some(wanted)) = (&self.link, &self.wanted) else {
+            return;
+        };
+        match self.stage {
+            Stage::Due => match publish(link, wanted) {
+                Ok(Some(generation)) => {
+                    self.stage = Stage::Published(generation);
+                    self.note(None);
+                    self.advance();
+                }
+                Ok(None) => {}
+                Err(Hindrance::Now(error)) => self.note(Some(error.to_string())),
+                Err(Hindrance::Always(failure)) => self.refused(failure),
+            },
+            Stage::Published(generation) => match link.progress(generation) {
+                Progress::Waiting => {}
+                Progress::Acknowledged => {
+                    tracing::info!(generation, "policy in force");
+                    self.stage = Stage::InForce(generation);
+                    self.remember();
+                }
+                Progress::Refused => self.refused(Failure::DataPlaneRefused),
+            },
+            Stage::InForce(_) | Stage::Refused => {}
+        }
+    }
+
+    /// Notes that what is wanted cannot be had. An operator who waits for it is told, and the
+    /// configuration before is wanted again.
+    fn refused(&mut self, failure: Failure) {
+        self.stage = Stage::Refused;
+        self.note(Some(failure.to_string()));
+        let Some(pending) = self.pending.take() else {
+            return;
+        };
+        if let Some(before) = pending.before {
+            self.want(before);
+        } else {
+            self.wanted = None;
+        }
+        send(&pending.reply, Response::Failed(failure));
+    }
+
+    /// Answers the operator who waits once the outcome is known, or it is time.
+    fn settle(&mut self, now: Instant) {
+        let Some(pending) = &self.pending else {
+            return;
+        };
+        let running = self.link.as_ref().is_some_and(Link::is_running);
+        let generation = match self.stage {
+            Stage::InForce(generation) => Some(generation),
+            // Nobody is there to acknowledge it; it holds as soon as somebody is.
+            _ if !running => None,
+            _ if now >= pending.deadline => {
+                self.remember();
+                return self.answer(|_| Response::Failed(Failure::NotAcknowledged));
+            }
+            _ => return,
+        };
+        if generation.is_none() {
+            self.remember();
+        }
+        let restart_needed = match (&self.link, &self.wanted) {
+            (Some(link), Some(wanted)) => link.needs_restart(&wanted.policy.image),
+            _ => false,
+        };
+        self.answer(|findings| {
+            Response::Applied(Applied {
+                generation,
+                restart_needed,
+                findings,
+            })
+        });
+    }
+
+    fn answer(&mut self, response: impl FnOnce(Vec<Finding>) -> Response) {
+        if let Some(pending) = self.pending.take() {
+            send(&pending.reply, response(pending.warnings));
+        }
+    }
+
+    /// Keeps what is wanted for the next start.
+    fn remember(&self) {
+        let kept = self
+            .wanted
+            .as_ref()
+            .map(|wanted| wanted.source.keep(&self.args.runtime_dir));
+        if let Some(Err(error)) = kept {
+            tracing::error!(%error, "configuration is taken but could not be kept");
+        }
+    }
+
+    fn note(&mut self, problem: Option<String>) {
+        if self.problem != problem {
+            if let Some(problem) = &problem {
+                tracing::info!(problem, "policy not in force");
+            }
+            self.problem = problem;
+        }
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            pid: std::process::id(),
+            started: self.started,
+            config: self.wanted.as_ref().map(|w| w.source.path.clone()),
+            attached: self.link.as_ref().is_some_and(Link::is_alive),
+            in_force: matches!(self.stage, Stage::InForce(_)),
+            problem: self.problem.clone(),
+        }
+    }
+}
+
+/// What keeps an image from being published.
+enum Hindrance {
+    /// Something that may pass.
+    Now(KeysError),
+    /// Something that will not.
+    Always(Failure),
+}
+
+/// Sends keys, limits and image over. Returns the generation; `None` when it is too early.
+fn publish(link: &Link, wanted: &Wanted) -> Result<Option<u64>, Hindrance> {
+    if !link.may_publish() {
+        return Ok(None);
+    }
+    link.push_keys(&wanted.policy.secrets)
+        .map_err(|error| match error {
+            KeysError::TooLong => Hindrance::Always(Failure::TooManyKeys),
+            error => Hindrance::Now(error),
+        })?;
+    link.set_limits(&wanted.policy.licensed.limits);
+    if let Some(generation) = link.generation_of(&wanted.image) {
+        return Ok(Some(generation));
+    }
+    let generation = link
+        .publish(&wanted.image)
+        .map_err(|error| Hindrance::Always(failure(error)))?;
+    tracing::info!(generation, octets = wanted.image.len(), "policy published");
+    Ok(Some(generation))
+}
+
+fn check(source: &Source) -> Report {
+    let folder = Folder::of(Path::new(&source.path));
+    Report::of(&source.text, &folder, clock::wall_seconds())
+}
+
+fn wanted(source: Source, policy: Option<Policy>) -> Option<Wanted> {
+    let policy = policy?;
+    let image = policy.image.encode().ok()?;
+    Some(Wanted {
+        source,
+        policy,
+        image,
+    })
+}
+
+fn failure(error: PublishError) -> Failure {
+    match error {
+        PublishError::TooLarge { needed, room } => Failure::TooLarge {
+            needed: needed as u64,
+            room: room as u64,
+        },
+        PublishError::Damaged { .. } | PublishError::Torn => Failure::DataPlaneRefused,
+    }
+}
+
+/// Answers; an operator who has left does not mind.
+fn send(reply: &Sender<Response>, response: Response) {
+    drop(reply.send(response));
+}

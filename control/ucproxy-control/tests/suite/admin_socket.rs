@@ -1,0 +1,143 @@
+//! The admin socket against clients of every kind.
+
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+
+use admin::{Failure, Request, Response, SOCKET_NAME};
+
+use super::dataplane::DataPlane;
+use super::harness::{Lab, SOON, config};
+
+fn connect(lab: &Lab) -> UnixStream {
+    let stream = UnixStream::connect(lab.dir.join(SOCKET_NAME)).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    stream
+}
+
+#[test]
+fn only_the_owner_can_connect() {
+    let lab = Lab::new();
+    let _control = lab.start_bare();
+    let mode = std::fs::metadata(lab.dir.join(SOCKET_NAME)).unwrap();
+    assert_eq!(mode.permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn garbage_disturbs_nobody() {
+    let lab = Lab::new();
+    let mut control = lab.start_bare();
+    let mut frames: Vec<Vec<u8>> = vec![
+        b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+        u32::MAX.to_be_bytes().to_vec(),
+        0u32.to_be_bytes().to_vec(),
+        vec![0; 3],
+        [&9u32.to_be_bytes()[..], b"\"Status\"x"].concat(),
+        [&100_000u32.to_be_bytes()[..], &[b'['; 100_000]].concat(),
+    ];
+    let mut seed: u32 = 1;
+    for _ in 0..200 {
+        let octets = seed.to_be_bytes();
+        frames.push(octets.repeat(usize::from(octets[3] % 25)));
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+    }
+    for frame in frames {
+        let mut stream = connect(&lab);
+        // Control may have refused it and left before it is all written.
+        let _ = stream.write_all(&frame);
+    }
+    assert!(control.is_running());
+    assert_eq!(lab.status().pid, control.pid());
+}
+
+#[test]
+fn what_is_no_request_is_answered_so() {
+    let lab = Lab::new();
+    let _control = lab.start_bare();
+    let mut stream = connect(&lab);
+    stream.write_all(&u32::MAX.to_be_bytes()).unwrap();
+    let response: Response = admin::read(&mut stream).unwrap();
+    assert_eq!(response, Response::Failed(Failure::Malformed));
+    assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
+fn clients_that_say_nothing_do_not_keep_others_waiting() {
+    let lab = Lab::new();
+    let _control = lab.start_bare();
+    let silent: Vec<_> = (0..20).map(|_| connect(&lab)).collect();
+    assert!(!lab.status().attached);
+    drop(silent);
+}
+
+#[test]
+fn more_clients_than_are_served_are_told_so() {
+    let lab = Lab::new();
+    let _control = lab.start_bare();
+    let silent: Vec<_> = (0..256).map(|_| connect(&lab)).collect();
+    let mut one_more = connect(&lab);
+    let response: Response = admin::read(&mut one_more).unwrap();
+    assert_eq!(response, Response::Failed(Failure::Busy));
+    drop(silent);
+}
+
+#[test]
+fn errors_come_back_whole_and_nothing_is_taken() {
+    let lab = Lab::new();
+    lab.write(&config(4));
+    let _control = lab.start();
+    let dataplane = DataPlane::start(&lab.dir);
+    dataplane.take(1);
+    let response = lab.apply("limits: {uc_sessions: 1, colour: blue}\nroutes: [{to: nowhere}]\n");
+    let Response::Refused { findings } = response else {
+        panic!("{response:?}")
+    };
+    let paths: Vec<_> = findings.iter().map(|f| f.path.as_str()).collect();
+    assert_eq!(paths, ["limits.colour", "routes[0].to"]);
+    assert_eq!(dataplane.generation(), 1);
+    assert_eq!(dataplane.limits().uc_sessions, 4);
+}
+
+#[test]
+fn applies_at_the_same_time_are_carried_out_one_after_another() {
+    let lab = Lab::new();
+    lab.write(&config(1));
+    let _control = lab.start();
+    let dataplane = DataPlane::start(&lab.dir);
+    dataplane.take(1);
+    std::thread::scope(|scope| {
+        let applies: Vec<_> = (2..7)
+            .map(|n| {
+                let lab = &lab;
+                scope.spawn(move || lab.apply(&config(n)))
+            })
+            .collect();
+        for generation in 2..7 {
+            dataplane.take(generation);
+        }
+        for apply in applies {
+            let response = apply.join().unwrap();
+            assert!(matches!(response, Response::Applied(_)), "{response:?}");
+        }
+    });
+    assert_eq!(dataplane.generation(), 6);
+}
+
+#[test]
+fn an_operator_who_leaves_before_the_answer_does_no_harm() {
+    let lab = Lab::new();
+    lab.write(&config(1));
+    let mut control = lab.start();
+    let dataplane = DataPlane::start(&lab.dir);
+    dataplane.take(1);
+    let mut stream = connect(&lab);
+    let request = Request::Apply {
+        text: config(2),
+        path: "/x.yaml".into(),
+    };
+    admin::write(&mut stream, &request).unwrap();
+    drop(stream);
+    dataplane.take(2);
+    assert!(control.is_running());
+    assert!(lab.status().in_force || dataplane.generation() == 2);
+}

@@ -1,0 +1,109 @@
+//! A data plane that does nothing but what control sees of one.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::sync::mpsc::{self, Receiver};
+
+use abi::Limits;
+use abi::layout::{LAYOUT_VERSION, Layout, REGION_NAME, Shape};
+use abi::policy::PolicyImage;
+use abi::secrets::{self, Request, Response, SOCKET_NAME, Secret};
+use shm::Region;
+
+use super::harness::{SOON, until};
+
+pub(super) struct DataPlane {
+    layout: Layout<'static>,
+    keys: Receiver<Vec<Secret>>,
+}
+
+impl DataPlane {
+    /// Appears in `dir` with one worker, in the place of any before it.
+    pub(super) fn start(dir: &Path) -> Self {
+        Self::with_room(dir, 1 << 16)
+    }
+
+    pub(super) fn with_room(dir: &Path, image_words: usize) -> Self {
+        let shape = Shape {
+            workers: 2,
+            sessions: 4,
+            streams: 4,
+            image_words,
+        };
+        let region = Region::create(&dir.join(REGION_NAME), shape.words()).unwrap();
+        let layout = Layout::format(region.words(), shape).unwrap();
+        layout.set_origin(std::process::id().into(), 1_000);
+        layout.set_workers_running(1);
+        let socket = dir.join(SOCKET_NAME);
+        let _ = fs::remove_file(&socket);
+        let listener = UnixListener::bind(&socket).unwrap();
+        let (sender, keys) = mpsc::channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut len = [0; 4];
+                stream.read_exact(&mut len).unwrap();
+                let mut body = vec![0; usize::try_from(u32::from_be_bytes(len)).unwrap()];
+                stream.read_exact(&mut body).unwrap();
+                let Some(Request::PutKeys {
+                    layout_version,
+                    keys,
+                }) = secrets::decode(&body)
+                else {
+                    panic!("no request")
+                };
+                assert_eq!(layout_version, LAYOUT_VERSION);
+                stream
+                    .write_all(&secrets::encode(&Response::Ok).unwrap())
+                    .unwrap();
+                if sender.send(keys).is_err() {
+                    return;
+                }
+            }
+        });
+        region.publish().unwrap();
+        Self { layout, keys }
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.layout.policy().unwrap().generation()
+    }
+
+    /// The policy in force.
+    pub(super) fn image(&self) -> PolicyImage {
+        let (_, octets) = self.layout.policy().unwrap().read().unwrap().unwrap();
+        PolicyImage::decode(&octets).unwrap()
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.layout.limits().unwrap().load()
+    }
+
+    /// The keys of the next push.
+    pub(super) fn keys(&self) -> Vec<Secret> {
+        self.keys.recv_timeout(SOON).unwrap()
+    }
+
+    pub(super) fn wait_generation(&self, generation: u64) {
+        until("generation", || self.generation() >= generation);
+    }
+
+    /// Waits for a generation and obeys it.
+    pub(super) fn take(&self, generation: u64) {
+        self.wait_generation(generation);
+        self.layout.acknowledge(0, generation);
+    }
+
+    /// Waits for a generation and cannot use it.
+    pub(super) fn refuse(&self, generation: u64) {
+        self.wait_generation(generation);
+        self.layout.refuse_generation(generation);
+    }
+
+    /// Loses its workers, as one that has not started them yet.
+    pub(super) fn set_workers(&self, workers: usize) {
+        self.layout.set_workers_running(workers);
+    }
+}

@@ -1,0 +1,6 @@
+mod admin_socket;
+mod dataplane;
+mod harness;
+mod process;
+mod restarts;
+mod start;
