@@ -1,0 +1,88 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Checks, applies and watches ucproxy
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Args {
+    /// Directory of shared memory, sockets and locks
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = "/run/ucproxy"
+    )]
+    pub(crate) runtime_dir: PathBuf,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Report all that is wrong with a configuration
+    Check {
+        /// The configuration
+        file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put a configuration in force, all or nothing
+    Apply {
+        /// The configuration
+        file: PathBuf,
+        /// Check it only
+        #[arg(long)]
+        dry_run: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what runs
+    Show {
+        #[command(subcommand)]
+        view: View,
+    },
+    /// Print the reference of every configuration key, as Markdown
+    Reference,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum View {
+    /// Processes, workers and policy
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Live signalling sessions
+    Sessions {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Live media streams, and the delay of media
+    Media {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Counters and refusals, in all and for each worker
+    Counters {
+        /// Leave out those that are zero
+        #[arg(long)]
+        nonzero: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Limits, units in use, and what may still be admitted
+    License {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}

@@ -1,0 +1,44 @@
+//! The operator's command line.
+//!
+//! `show` reads shared memory by itself, so that it works with the control process dead; only
+//! `apply` needs control. Views are built as plain values first (`show`), which become a table or
+//! JSON; field names of the JSON are stable and described in `docs/cli.md`.
+
+mod args;
+mod clock;
+mod config;
+mod out;
+mod region;
+mod show;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+use crate::out::Outcome;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let outcome = match &args.command {
+        Command::Check { file, json } => config::check(file, *json),
+        Command::Apply {
+            file,
+            dry_run,
+            json,
+        } => config::apply(&args.runtime_dir, file, *dry_run, *json),
+        Command::Show { view } => show::show(&args.runtime_dir, view),
+        Command::Reference => out::print(&policy::reference()).map(|()| Outcome::Good),
+    };
+    match outcome {
+        Ok(Outcome::Good) => ExitCode::SUCCESS,
+        Ok(Outcome::Bad) => ExitCode::FAILURE,
+        // Whoever read our output has seen enough.
+        Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            out::complain(&format!("ucproxy: {error}"));
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The data plane's shared memory, to look at.
+
+use std::path::Path;
+
+use abi::layout::{Layout, REGION_NAME};
+use abi::policy::PolicyImage;
+use shm::Region;
+
+use crate::out::{self, CliError};
+
+/// A data plane's shared memory. It outlives the process.
+pub(crate) struct View {
+    pub(crate) layout: Layout<'static>,
+}
+
+impl View {
+    /// Opens the shared memory of `runtime_dir`.
+    pub(crate) fn open(runtime_dir: &Path) -> Result<Self, CliError> {
+        let path = runtime_dir.join(REGION_NAME);
+        let region = Region::open_read_only(&path).map_err(|error| CliError::NoRegion {
+            path: path.clone(),
+            error,
+        })?;
+        let layout =
+            Layout::open(region.words()).map_err(|error| CliError::Layout { path, error })?;
+        Ok(Self { layout })
+    }
+
+    /// The same, saying so beside the output when the process is gone.
+    pub(crate) fn open_live(runtime_dir: &Path) -> Result<Self, CliError> {
+        let view = Self::open(runtime_dir)?;
+        if !view.is_alive() {
+            let pid = view.layout.pid();
+            out::complain(&format!(
+                "the data plane, pid {pid}, is gone; this is what it left"
+            ));
+        }
+        Ok(view)
+    }
+
+    /// Whether the data plane's process lives.
+    pub(crate) fn is_alive(&self) -> bool {
+        let pid = self.layout.pid().to_string();
+        Path::new("/proc").join(pid).exists()
+    }
+
+    /// Positions of the workers that have anything to show.
+    pub(crate) fn workers(&self) -> core::ops::Range<usize> {
+        match self.layout.workers_running() {
+            // They have ended, or not begun; what they wrote is still there.
+            0 => 0..self.layout.shape().workers,
+            running => 0..running,
+        }
+    }
+
+    /// The policy in force, if it reads.
+    pub(crate) fn policy(&self) -> Option<PolicyImage> {
+        let (_, octets) = self.layout.policy()?.read().ok()??;
+        PolicyImage::decode(&octets).ok()
+    }
+}

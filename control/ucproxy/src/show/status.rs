@@ -1,0 +1,193 @@
+//! `show status`: processes, workers and policy.
+
+use core::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use abi::layout::LAYOUT_VERSION;
+use admin::{Request, Response};
+use serde::Serialize;
+
+use crate::clock;
+use crate::region::View;
+
+/// Control that does not answer this soon is not well.
+const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Both processes, and how the policy stands.
+#[derive(Debug, Serialize)]
+pub(crate) struct Status {
+    /// Workers run, and every one obeys the newest policy.
+    ready: bool,
+    dataplane: DataPlane,
+    policy: Policy,
+    control: Control,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct DataPlane {
+    alive: bool,
+    pid: Option<u64>,
+    /// Seconds since 1970.
+    started: Option<u64>,
+    uptime_seconds: Option<u64>,
+    /// Its own clock when it last did its housekeeping.
+    heartbeat_ns: Option<u64>,
+    workers: usize,
+    layout_version: Option<u64>,
+    /// Why its shared memory cannot be read.
+    problem: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Policy {
+    /// Generation in force; 0 before the first.
+    published: u64,
+    /// What each worker has acknowledged.
+    acknowledged: Vec<u64>,
+    /// The last generation that the data plane could not use, if any.
+    refused: Option<u64>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Control {
+    alive: bool,
+    pid: Option<u32>,
+    /// Seconds since 1970.
+    started: Option<u64>,
+    config: Option<String>,
+    in_force: Option<bool>,
+    problem: Option<String>,
+}
+
+impl Status {
+    /// Looks at both processes; neither has to be there.
+    pub(crate) fn read(runtime_dir: &Path) -> Self {
+        let (dataplane, policy) = match View::open(runtime_dir) {
+            Ok(view) => look(&view),
+            Err(error) => {
+                let dataplane = DataPlane {
+                    problem: Some(error.to_string()),
+                    ..DataPlane::default()
+                };
+                (dataplane, Policy::default())
+            }
+        };
+        let obeyed = |&generation: &u64| generation >= policy.published;
+        Self {
+            ready: dataplane.alive
+                && dataplane.workers > 0
+                && policy.published > 0
+                && policy.acknowledged.iter().all(obeyed),
+            dataplane,
+            policy,
+            control: ask(runtime_dir),
+        }
+    }
+}
+
+fn look(view: &View) -> (DataPlane, Policy) {
+    let layout = &view.layout;
+    let (alive, started) = (view.is_alive(), layout.started());
+    let workers = layout.workers_running();
+    let uptime = clock::wall_seconds().saturating_sub(started);
+    let dataplane = DataPlane {
+        alive,
+        pid: Some(layout.pid()),
+        started: Some(started),
+        uptime_seconds: alive.then_some(uptime),
+        heartbeat_ns: Some(layout.heartbeat()),
+        workers,
+        layout_version: Some(LAYOUT_VERSION),
+        problem: None,
+    };
+    let refused = layout.refused_generation();
+    let policy = Policy {
+        published: layout.policy().map_or(0, |slots| slots.generation()),
+        acknowledged: (0..workers).map(|w| layout.acknowledged(w)).collect(),
+        refused: (refused > 0).then_some(refused),
+    };
+    (dataplane, policy)
+}
+
+fn ask(runtime_dir: &Path) -> Control {
+    match admin::call(runtime_dir, &Request::Status, ASK_TIMEOUT) {
+        Ok(Response::Status(status)) => Control {
+            alive: true,
+            pid: Some(status.pid),
+            started: Some(status.started),
+            config: status.config,
+            in_force: Some(status.in_force),
+            problem: status.problem,
+        },
+        Ok(other) => Control {
+            problem: Some(format!("unexpected answer {other:?}")),
+            ..Control::default()
+        },
+        Err(error) => Control {
+            problem: Some(error.to_string()),
+            ..Control::default()
+        },
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            ready,
+            dataplane,
+            policy,
+            control,
+        } = self;
+        writeln!(f, "ready       {}", yes(*ready))?;
+        write!(f, "data plane  ")?;
+        match (dataplane.pid, dataplane.uptime_seconds) {
+            (Some(pid), Some(uptime)) => {
+                let workers = dataplane.workers;
+                writeln!(f, "pid {pid}, up {}, {workers} workers", span(uptime))?;
+            }
+            (Some(pid), None) => writeln!(f, "gone (was pid {pid})")?,
+            (None, _) => writeln!(f, "not there: {}", text(dataplane.problem.as_ref()))?,
+        }
+        let acknowledged: Vec<_> = policy.acknowledged.iter().map(u64::to_string).collect();
+        writeln!(
+            f,
+            "policy      generation {}, workers at [{}]",
+            policy.published,
+            acknowledged.join(", ")
+        )?;
+        if let Some(refused) = policy.refused {
+            writeln!(f, "            generation {refused} was refused")?;
+        }
+        write!(f, "control     ")?;
+        match control.pid {
+            Some(pid) => writeln!(f, "pid {pid}, {}", text(control.config.as_ref()))?,
+            None => return writeln!(f, "not there: {}", text(control.problem.as_ref())),
+        }
+        match &control.problem {
+            Some(problem) => writeln!(f, "            {problem}"),
+            None => Ok(()),
+        }
+    }
+}
+
+const fn yes(value: bool) -> &'static str {
+    if value { "yes" } else { "no" }
+}
+
+fn text(value: Option<&String>) -> &str {
+    value.map_or("no configuration", String::as_str)
+}
+
+/// A length of time for people.
+fn span(seconds: u64) -> String {
+    let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
+    let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
+    if days > 0 {
+        format!("{days}d {hours}h")
+    } else if hours > 0 {
+        format!("{hours}h {minutes}m")
+    } else {
+        format!("{minutes}m {seconds}s")
+    }
+}
