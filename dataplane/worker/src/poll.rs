@@ -36,6 +36,10 @@ pub struct Turn {
 impl<N: Nic> Worker<N> {
     /// Polls until it is told to stop, then ends every session.
     pub fn run(&mut self, clock: impl Fn() -> Now) {
+        if self.id == 0 {
+            let (stack, ports) = self.net.parts();
+            stack.announce(ports);
+        }
         while !self.stop.load(Ordering::Relaxed) {
             let now = clock();
             let turn = self.poll_once(now);
@@ -74,8 +78,9 @@ impl<N: Nic> Worker<N> {
     /// One turn of the loop.
     pub fn poll_once(&mut self, now: Now) -> Turn {
         self.net.begin_turn();
-        let mut work = 0;
-        let mut media = 0;
+        // News of neighbours first: the answer to another worker's question may come by our port.
+        let mut work = self.take_messages(now);
+        let mut media = self.run_media(now);
         for nic in 0..self.net.ports.len() {
             let mut burst = Burst::new();
             let received = self.net.ports.receive(nic, &mut burst);
@@ -91,8 +96,6 @@ impl<N: Nic> Worker<N> {
             }
             media += self.run_media(now);
         }
-        work += self.take_messages(now);
-        media += self.run_media(now);
         work += self.take_handshakes(HANDSHAKES_PER_TURN, now);
         work += self.fire_timers(now);
         work += self.net.ports.flush();

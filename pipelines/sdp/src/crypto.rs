@@ -4,7 +4,7 @@ use core::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::{Cause, Suite, base64, suite::MAX_KEY_SALT};
+use crate::{Cause, Suite, base64};
 
 /// Octets of the longest MKI that is carried.
 const MAX_MKI_LEN: u8 = 8;
@@ -18,7 +18,7 @@ const MIN_WINDOW: u32 = 64;
 /// A master key and salt, wiped on drop and absent from `Debug` output.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct KeySalt {
-    bytes: [u8; MAX_KEY_SALT],
+    bytes: [u8; Suite::KEY_SALT_MAX],
     #[zeroize(skip)]
     key_len: usize,
     #[zeroize(skip)]
@@ -34,7 +34,7 @@ impl KeySalt {
         if bytes.len() != len {
             return None;
         }
-        let mut held = [0; MAX_KEY_SALT];
+        let mut held = [0; Suite::KEY_SALT_MAX];
         held.get_mut(..len)?.copy_from_slice(bytes);
         let new = Self {
             bytes: held,
@@ -46,7 +46,7 @@ impl KeySalt {
     }
 
     fn from_base64(suite: Suite, text: &[u8]) -> Option<Self> {
-        let mut bytes = Zeroizing::new([0u8; MAX_KEY_SALT]);
+        let mut bytes = Zeroizing::new([0u8; Suite::KEY_SALT_MAX]);
         let len = base64::decode(text, bytes.as_mut_slice())?;
         Self::new(suite, bytes.get(..len)?)
     }

@@ -20,18 +20,17 @@ mod error;
 mod line;
 mod media;
 mod rewrite;
-mod suite;
 
 #[cfg(test)]
 mod tests;
 
+pub use abi::Suite;
 pub use address::{Connection, Endpoint, Origin};
 pub use crypto::{Crypto, KeySalt, Mki};
 pub use description::Sdp;
 pub use direction::Direction;
 pub use error::{Cause, SdpError};
 pub use media::{Media, Proto};
-pub use suite::Suite;
 
 /// Octets that a description may have.
 pub const MAX_LEN: usize = 64 * 1024;

@@ -68,7 +68,7 @@ fn optional_parts_are_written() {
         format!("1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}"),
         format!("2 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|2^31|5:4 WSH=64"),
         format!("999999999 AES_CM_128_HMAC_SHA1_32 inline:{KEY}|1000003"),
-        format!("4 F8_128_HMAC_SHA1_80 inline:{KEY}|1:1"),
+        format!("4 AES_CM_128_HMAC_SHA1_32 inline:{KEY}|1:1"),
     ] {
         let written = crypto(&value).unwrap().to_value();
         assert_eq!(
@@ -93,6 +93,7 @@ fn unusable_attributes_say_why() {
         (format!("1 {suite} {KEY}"), Cause::CryptoSyntax),
         (format!("1 {suite} uri:{KEY}"), Cause::CryptoSyntax),
         (format!("1 NULL_CIPHER {good}"), Cause::CryptoSuite),
+        (format!("1 F8_128_HMAC_SHA1_80 {good}"), Cause::CryptoSuite),
         (format!("1 {suite} inline:"), Cause::CryptoKey),
         (format!("1 {suite} inline:{}", &KEY[1..]), Cause::CryptoKey),
         (format!("1 {suite} inline:{KEY}AAAA"), Cause::CryptoKey),
