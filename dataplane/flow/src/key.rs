@@ -83,6 +83,14 @@ impl FlowKey {
         (self.meta() & 0xffff) as u16
     }
 
+    /// Whether the two are equal, without a branch for each word; `==` would call `memcmp`.
+    #[inline]
+    pub(crate) const fn same(&self, other: &Self) -> bool {
+        let [a, b, c, d, e] = self.words;
+        let [v, w, x, y, z] = other.words;
+        (a ^ v) | (b ^ w) | (c ^ x) | (d ^ y) | (e ^ z) == 0
+    }
+
     pub(crate) const fn words(&self) -> [u64; 5] {
         self.words
     }

@@ -77,6 +77,15 @@ struct Probe {
     tag: u16,
 }
 
+/// How far one lookup of a burst has come.
+#[derive(Clone, Copy, Default)]
+struct Lookup {
+    probe: Probe,
+    overflow: u32,
+    candidate: u32,
+    generation: u32,
+}
+
 /// Flows of one worker by key, a fixed number of them.
 ///
 /// An open-addressing index of one-line buckets points at one-line entries, so a lookup reads
@@ -159,44 +168,36 @@ impl FlowTable {
 
     /// Looks up to [`LOOKUP_BURST`] keys up together; `found[i]` tells the flow with `keys[i]`.
     ///
-    /// Looks up as many as the shorter slice has. The stages are separate loops without branches
-    /// on what they load, so that the processor has all loads of a stage under way at once.
+    /// Looks up as many as the shorter slice has. The stages are loops of their own, and those
+    /// that wait for memory do little else, so that the processor has the loads of a whole stage
+    /// under way at once.
     pub fn get_burst(&self, keys: &[FlowKey], found: &mut [Option<FlowId>]) {
-        let mut probes = [Probe::default(); LOOKUP_BURST];
-        let mut overflows = [0; LOOKUP_BURST];
-        let mut candidates = [0; LOOKUP_BURST];
-        let mut generations = [0; LOOKUP_BURST];
+        let mut burst = [Lookup::default(); LOOKUP_BURST];
         for (keys, found) in keys
             .chunks(LOOKUP_BURST)
             .zip(found.chunks_mut(LOOKUP_BURST))
         {
-            for ((key, probe), overflow) in keys.iter().zip(&mut probes).zip(&mut overflows) {
-                *probe = self.probe(key);
-                *overflow = self
-                    .bucket(probe.bucket)
-                    .map_or(0, |bucket| bucket.overflow);
+            for (lookup, key) in burst.iter_mut().zip(keys) {
+                lookup.probe = self.probe(key);
             }
-            for ((candidate, probe), generation) in candidates
-                .iter_mut()
-                .zip(&probes)
-                .zip(&mut generations)
-                .take(keys.len())
-            {
-                *candidate = self.candidate(*probe);
-                *generation = self.entry(*candidate).map_or(0, |entry| entry.generation);
+            let burst = burst.get_mut(..keys.len()).unwrap_or_default();
+            for lookup in &mut *burst {
+                lookup.overflow = self.bucket(lookup.probe.bucket).map_or(0, |b| b.overflow);
             }
-            for (i, (key, found)) in keys.iter().zip(found).enumerate() {
-                let (Some(&probe), Some(&candidate)) = (probes.get(i), candidates.get(i)) else {
-                    break;
-                };
-                let generation = generations.get(i).copied().unwrap_or_default();
-                let hit = self.entry(candidate).is_some_and(|entry| entry.key == *key);
-                *found = if hit {
-                    Some(FlowId::new(candidate, generation))
-                } else if candidate == NIL && overflows.get(i) == Some(&0) {
+            for lookup in &mut *burst {
+                lookup.candidate = self.candidate(lookup.probe);
+            }
+            for lookup in &mut *burst {
+                lookup.generation = self.entry(lookup.candidate).map_or(0, |e| e.generation);
+            }
+            for ((lookup, key), found) in burst.iter().zip(keys).zip(found) {
+                let entry = self.entry(lookup.candidate);
+                *found = if entry.is_some_and(|entry| entry.key.same(key)) {
+                    Some(FlowId::new(lookup.candidate, lookup.generation))
+                } else if lookup.candidate == NIL && lookup.overflow == 0 {
                     None
                 } else {
-                    self.find(key, probe).map(|(_, _, id)| id)
+                    self.find(key, lookup.probe).map(|(_, _, id)| id)
                 };
             }
         }
@@ -308,7 +309,7 @@ impl FlowTable {
                 let lane = matches.trailing_zeros() as usize;
                 let place = *bucket.entries.get(lane)?;
                 let entry = self.entry(place)?;
-                if entry.key == *key {
+                if entry.key.same(key) {
                     return Some((index, lane, FlowId::new(place, entry.generation)));
                 }
                 matches &= matches - 1;

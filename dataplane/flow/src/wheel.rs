@@ -85,6 +85,18 @@ impl Wheel {
         self.place(id, at);
     }
 
+    /// Sets timer `id` to fire at `at`, unless it is set to fire sooner anyhow.
+    ///
+    /// For timers that move with every packet and seldom fire, such as a keepalive's: an owner
+    /// that finds out, when one fires, that it has nothing to do yet and sets it again, saves the
+    /// memory accesses of moving it.
+    pub fn schedule_by(&mut self, id: u32, at: Now) {
+        let sooner = self.node(id).at.saturating_mul(TICK_NANOS) <= at.nanos();
+        if !(sooner && self.is_scheduled(id)) {
+            self.schedule(id, at);
+        }
+    }
+
     /// Stops timer `id`.
     pub fn cancel(&mut self, id: u32) {
         if id < self.timers {
@@ -304,6 +316,20 @@ mod tests {
         wheel.schedule(0, ms(100_001));
         assert_eq!(wheel.pop(ms(100_000)), None);
         assert_eq!(wheel.pop(ms(100_001)), Some(0));
+    }
+
+    #[test]
+    fn timer_scheduled_by_a_time_keeps_a_sooner_one() {
+        let mut wheel = Wheel::new(1, Now::ZERO);
+        wheel.schedule_by(0, ms(50));
+        wheel.schedule_by(0, ms(90));
+        assert_eq!(wheel.pop(ms(49)), None);
+        assert_eq!(wheel.pop(ms(50)), Some(0));
+        wheel.schedule_by(0, ms(90));
+        wheel.schedule_by(0, ms(60));
+        assert_eq!(wheel.pop(ms(60)), Some(0));
+        wheel.schedule_by(7, ms(70));
+        assert_eq!(wheel.pop(ms(1_000)), None);
     }
 
     #[test]
