@@ -45,7 +45,7 @@ use crate::signal::LegRef;
 use crate::slab::Slab;
 
 pub use crate::handoff::{Handoff, Message};
-pub use crate::media::MediaEngine;
+pub use crate::media::{MediaEngine, Probe, Stage};
 pub use crate::policy::{App, CompileError, Keys, Match, Policy, ServerSide};
 pub use crate::poll::Turn;
 pub use crate::setup::{PolicyInbox, WorkerError, WorkerSetup};
