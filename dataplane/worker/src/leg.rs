@@ -109,6 +109,7 @@ impl SignalLeg {
         let change = match (self.told, failed, state) {
             (Told::Failed, ..) => return None,
             (_, Some(reason), _) if pending == 0 => Change::Failed(reason),
+            (Told::Nothing, None, _) if self.tcp.state() == TcpState::Connecting => return None,
             (Told::Nothing, None, Some(State::Open | State::PeerClosed)) => Change::Opened,
             (Told::Opened, None, Some(State::PeerClosed)) if pending == 0 => Change::Finished,
             _ => return None,
@@ -208,7 +209,7 @@ impl SignalLeg {
     /// and whatever explains that has been taken.
     pub(crate) fn is_done(&self) -> bool {
         let explained = self.is_failed() && self.finished && self.tcp.pending() == 0;
-        explained || matches!(self.tcp.state(), TcpState::Closed(_))
+        explained || self.tcp.is_done()
     }
 
     /// The TLS leg, unless a handshake thread has it.

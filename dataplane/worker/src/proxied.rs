@@ -8,6 +8,7 @@ use abi::records::{SessionRecord, SessionState, Text};
 use abi::{Now, Permit, Reason};
 use pipeline::{CallId, Leg, MediaId, PerLeg, Session};
 use registry::AppSession;
+use tcp::State;
 
 use crate::admission::SessionPermit;
 use crate::leg::SignalLeg;
@@ -57,6 +58,8 @@ pub(crate) struct Proxied {
     pub(crate) handshake_until: Option<Now>,
     /// When an ending session is cut off.
     pub(crate) linger_until: Option<Now>,
+    /// Octets are left to move that others had to go before.
+    pub(crate) has_more: bool,
 }
 
 /// Both ends of a leg.
@@ -85,6 +88,12 @@ impl Proxied {
         self.linger_until.get_or_insert(now + LINGER);
     }
 
+    /// Whether the TCP of a leg is over.
+    pub(crate) fn is_closed(&self, leg: Leg) -> bool {
+        let leg = self.legs[leg].as_ref();
+        leg.is_some_and(|leg| matches!(leg.tcp.state(), State::Closed(_)))
+    }
+
     /// Whether nothing is left to do on either leg.
     pub(crate) fn is_over(&self) -> bool {
         let done = |leg: &Option<SignalLeg>| leg.as_ref().is_none_or(SignalLeg::is_done);
@@ -96,6 +105,9 @@ impl Proxied {
 
     /// When the session next wants attention without a packet.
     pub(crate) fn next_deadline(&mut self, now: Now, idle: Duration, stall: Duration) -> Now {
+        if self.has_more {
+            return now;
+        }
         let mut first = self.active + idle;
         for leg in Leg::BOTH {
             let Some(leg) = &mut self.legs[leg] else {

@@ -1,5 +1,6 @@
 //! What a worker is made of.
 
+use core::time::Duration;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -187,10 +188,17 @@ pub(crate) fn worker_number(worker: usize) -> u16 {
     u16::try_from(worker).unwrap_or(u16::MAX)
 }
 
+/// How long a leg that has finished stays to acknowledge what the peer says last. A session and
+/// its licence units stay with it, so no longer than that takes.
+const TIME_WAIT: Duration = Duration::from_millis(50);
+
 /// TCP's parameters, with the smallest MTU of all ports: a leg may leave by any.
 pub(crate) fn tcp_params(image: &PolicyImage, infos: &[NicInfo]) -> Params {
     let mtu = infos.iter().map(|info| info.mtu).min().unwrap_or(1_500);
-    Params::from_settings(&image.tcp, mtu)
+    Params {
+        time_wait: TIME_WAIT,
+        ..Params::from_settings(&image.tcp, mtu)
+    }
 }
 
 /// What the policy wants, as far as the shared region has room.

@@ -106,6 +106,7 @@ impl<N: Nic> Worker<N> {
             active: now,
             handshake_until: Some(now + self.handshake_timeout()),
             linger_until: None,
+            has_more: false,
         });
         self.pump(index, &mut session, now);
         self.settle(index, session, now);
@@ -273,8 +274,27 @@ impl<N: Nic> Worker<N> {
         taken
     }
 
-    /// Moves octets between the legs until nothing moves any more, or others should have a turn.
+    /// Moves octets between the legs and lets TCP speak.
     fn pump(&mut self, index: u32, s: &mut Proxied, now: Now) {
+        let closed = |s: &Proxied| Leg::BOTH.map(|leg| s.is_closed(leg));
+        loop {
+            s.has_more = self.exchange(index, s, now);
+            let before = closed(s);
+            for leg in Leg::BOTH {
+                if let Some(leg) = &mut s.legs[leg] {
+                    leg.tcp.poll(now, &mut TcpOut::new(&mut self.net, now));
+                }
+            }
+            // This is where TCP gives a peer up, which the session has to hear of.
+            if closed(s) == before {
+                return;
+            }
+        }
+    }
+
+    /// Moves octets between the legs until nothing moves any more, or others should have a turn:
+    /// then more is left to move.
+    fn exchange(&mut self, index: u32, s: &mut Proxied, now: Now) -> bool {
         for _ in 0..ROUNDS_MAX {
             let mut moved = false;
             for leg in Leg::BOTH {
@@ -284,15 +304,11 @@ impl<N: Nic> Worker<N> {
                 moved |= s.legs[leg].as_mut().is_some_and(|leg| leg.lower(now));
             }
             if !moved {
-                break;
+                return false;
             }
             s.active = now;
         }
-        for leg in Leg::BOTH {
-            if let Some(leg) = &mut s.legs[leg] {
-                leg.tcp.poll(now, &mut TcpOut::new(&mut self.net, now));
-            }
-        }
+        true
     }
 
     /// Brings one leg's octets up to the session.
