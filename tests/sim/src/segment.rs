@@ -1,0 +1,238 @@
+//! A segment: stations on one wire, and what the wire does to frames.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+use abi::Now;
+use flow::{FlowKey, rss};
+use wire::ethernet::EthernetRepr;
+use wire::sim::SimNic;
+use wire::{MacAddr, NicInfo, Packet, Parsed};
+
+use crate::Random;
+
+/// Entries of a port's redirection table.
+const REDIRECTION_ENTRIES: u16 = 128;
+
+/// What a segment does to the frames on it. Chances are in thousandths.
+#[derive(Clone, Copy, Debug)]
+pub struct Weather {
+    /// Time from one station to another.
+    pub delay: Duration,
+    /// Frames that are lost.
+    pub loss: u32,
+    /// Frames that arrive twice.
+    pub duplication: u32,
+    /// Frames that arrive up to eight delays late, and so out of order.
+    pub reorder: u32,
+}
+
+impl Default for Weather {
+    fn default() -> Self {
+        Self {
+            delay: Duration::from_millis(1),
+            loss: 0,
+            duplication: 0,
+            reorder: 0,
+        }
+    }
+}
+
+/// Which queue of a station a frame arrives at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Steering {
+    /// The one that a port with symmetric receive-side scaling chooses; the first for frames
+    /// without ports.
+    #[default]
+    Symmetric,
+    /// The one after that: where receive-side scaling chooses well, this is always wrong.
+    Next,
+    /// Each in turn, as by a port that sprays.
+    Spray,
+    /// Always this one.
+    Fixed(usize),
+}
+
+/// A station on a segment: a host with one queue, or a port of the proxy with one a worker.
+#[derive(Debug)]
+struct Station {
+    mac: MacAddr,
+    /// The far ends of its ports.
+    queues: Vec<SimNic>,
+    steering: Steering,
+    arrived: usize,
+}
+
+/// A frame on its way, ordered by the time of its arrival, then by when it was sent.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Flying {
+    at: Now,
+    serial: u64,
+    from: usize,
+    frame: Vec<u8>,
+}
+
+/// One wire.
+#[derive(Debug)]
+pub struct Segment {
+    stations: Vec<Station>,
+    flying: BinaryHeap<Reverse<Flying>>,
+    random: Random,
+    serial: u64,
+    /// What it does to frames.
+    pub weather: Weather,
+    /// Frames that were sent, while it is wanted; see [`Segment::record`].
+    recorded: Option<Vec<Vec<u8>>>,
+    /// Frames that were lost.
+    pub lost: u64,
+}
+
+impl Segment {
+    /// An empty segment in fair weather.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            stations: Vec::new(),
+            flying: BinaryHeap::new(),
+            random: Random::new(seed),
+            serial: 0,
+            weather: Weather::default(),
+            recorded: None,
+            lost: 0,
+        }
+    }
+
+    /// Adds a station with `queues` queues and gives its ends of the cables.
+    pub fn attach(&mut self, info: NicInfo, queues: usize) -> Vec<SimNic> {
+        let (near, far) = (0..queues).map(|_| SimNic::pair(info, info)).unzip();
+        self.stations.push(Station {
+            mac: info.mac,
+            queues: far,
+            steering: Steering::default(),
+            arrived: 0,
+        });
+        near
+    }
+
+    /// Makes frames to the station at `mac` arrive elsewhere from now on.
+    pub fn steer(&mut self, mac: MacAddr, steering: Steering) {
+        for station in self.stations.iter_mut().filter(|s| s.mac == mac) {
+            station.steering = steering;
+        }
+    }
+
+    /// Keeps a copy of every frame that is sent from now on.
+    pub fn record(&mut self) {
+        self.recorded = Some(Vec::new());
+    }
+
+    /// The frames sent since [`Segment::record`] or the last call.
+    pub fn recorded(&mut self) -> Vec<Vec<u8>> {
+        self.recorded.replace(Vec::new()).unwrap_or_default()
+    }
+
+    /// Takes from the stations what they have sent. Returns whether there was any.
+    pub fn collect(&mut self, now: Now) -> bool {
+        let mut any = false;
+        for from in 0..self.stations.len() {
+            for queue in 0..self.stations[from].queues.len() {
+                while let Some(frame) = self.stations[from].queues[queue].receive() {
+                    any = true;
+                    self.launch(from, wire::Frame::data(&frame).to_vec(), now);
+                }
+            }
+        }
+        any
+    }
+
+    fn launch(&mut self, from: usize, frame: Vec<u8>, now: Now) {
+        if let Some(recorded) = &mut self.recorded {
+            recorded.push(frame.clone());
+        }
+        if self.random.chance(self.weather.loss) {
+            self.lost += 1;
+            return;
+        }
+        let copies = 1 + u32::from(self.random.chance(self.weather.duplication));
+        for _ in 0..copies {
+            let delays = if self.random.chance(self.weather.reorder) {
+                2 + self.random.below(7)
+            } else {
+                1
+            };
+            self.serial += 1;
+            let delay = self.weather.delay * u32::try_from(delays).unwrap();
+            self.flying.push(Reverse(Flying {
+                at: now + delay,
+                serial: self.serial,
+                from,
+                frame: frame.clone(),
+            }));
+        }
+    }
+
+    /// When the next frame arrives.
+    #[must_use]
+    pub fn next_arrival(&self) -> Option<Now> {
+        self.flying.peek().map(|Reverse(flying)| flying.at)
+    }
+
+    /// Hands over the frames whose time has come.
+    pub fn deliver(&mut self, now: Now) {
+        while self.next_arrival().is_some_and(|at| at <= now) {
+            let Some(Reverse(flying)) = self.flying.pop() else {
+                break;
+            };
+            self.hand_over(&flying);
+        }
+    }
+
+    /// Gives a frame to the station it is for; a group's, or an unknown one's, to all others.
+    fn hand_over(&mut self, flying: &Flying) {
+        let to = EthernetRepr::parse(&flying.frame).map(|(link, _)| link.dst);
+        let known = |station: &Station| to.is_ok_and(|to| station.mac == to);
+        let is_unicast = self.stations.iter().any(known);
+        for (at, station) in self.stations.iter_mut().enumerate() {
+            if at != flying.from && (!is_unicast || known(station)) {
+                station.take(&flying.frame);
+            }
+        }
+    }
+}
+
+impl Station {
+    fn take(&mut self, frame: &[u8]) {
+        self.arrived += 1;
+        let queues = self.queues.len();
+        let queue = match self.steering {
+            Steering::Symmetric => self.scaled(frame),
+            Steering::Next => self.scaled(frame) + 1,
+            Steering::Spray => self.arrived,
+            Steering::Fixed(queue) => queue,
+        };
+        self.queues[queue % queues].send_bytes(frame);
+    }
+
+    /// The queue that symmetric receive-side scaling chooses.
+    fn scaled(&self, frame: &[u8]) -> usize {
+        let unknown = wire::RxChecksum::Unknown;
+        let Ok(Parsed::Ip(packet)) = wire::packet::parse_bytes(frame, unknown, unknown) else {
+            return 0;
+        };
+        let Packet {
+            src,
+            dst,
+            src_port,
+            dst_port,
+            ..
+        } = packet;
+        let key = FlowKey::new(
+            packet.protocol,
+            (dst, dst_port).into(),
+            (src, src_port).into(),
+        );
+        let queues = u16::try_from(self.queues.len()).unwrap();
+        rss::queue_of(rss::symmetric_hash(&key), REDIRECTION_ENTRIES, queues).into()
+    }
+}

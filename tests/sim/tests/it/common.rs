@@ -1,0 +1,36 @@
+//! What many stories share.
+
+use abi::Counter;
+use sim::{Lab, Setup, Steering};
+
+/// What moves when a phone with a certificate is connected to a nonsecure cluster.
+pub(crate) const OPENED: [(Counter, u64); 6] = [
+    (Counter::TcpCookiesSent, 1),
+    (Counter::TcpAccepted, 1),
+    (Counter::TcpConnected, 1),
+    (Counter::TlsHandshakesServer, 1),
+    (Counter::SessionsOpened, 1),
+    (Counter::PermitsTaken, 3),
+];
+
+/// What moves when a session ends.
+pub(crate) const CLOSED: [(Counter, u64); 2] =
+    [(Counter::SessionsClosed, 1), (Counter::PermitsReturned, 3)];
+
+/// Tells a story with one worker, and with two that frames reach rightly and wrongly.
+pub(crate) fn each_way(setup: &Setup, story: impl Fn(Lab)) {
+    let ways = [
+        (1, Steering::Symmetric),
+        (2, Steering::Symmetric),
+        (2, Steering::Next),
+        (2, Steering::Spray),
+    ];
+    for (workers, steering) in ways {
+        println!("with {workers} workers, frames by {steering:?}");
+        story(Lab::new(Setup {
+            workers,
+            steering,
+            ..setup.clone()
+        }));
+    }
+}
