@@ -37,6 +37,7 @@ names! {
     Require "Require" "";
     RSeq "RSeq" "";
     Expires "Expires" "";
+    SessionExpires "Session-Expires" "x";
     ReferTo "Refer-To" "r";
     ReferredBy "Referred-By" "b";
     ReplyTo "Reply-To" "";
@@ -101,6 +102,7 @@ impl Name {
                 | Self::ContentDisposition
                 | Self::RSeq
                 | Self::Expires
+                | Self::SessionExpires
                 | Self::ReferTo
                 | Self::ReferredBy
                 | Self::ReplyTo
