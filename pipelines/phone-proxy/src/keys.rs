@@ -1,7 +1,8 @@
 //! SRTP keys: ours from the session's entropy, the peers' from their crypto attributes.
 
 use abi::Suite;
-use pipeline::{Entropy, MasterKey, Mki, SrtpParams};
+use pipeline::{Entropy, MasterKey, SrtpParams};
+use sdp::Mki;
 use zeroize::Zeroizing;
 
 /// A key of ours and the tag that it goes by in a=crypto.
@@ -32,25 +33,20 @@ impl OurKey {
 
     /// The attribute that tells the peer this key.
     pub(crate) fn to_crypto(&self) -> Option<sdp::Crypto> {
-        let suite = sdp::Suite::from_name(self.params.suite.name().as_bytes())?;
+        let suite = self.params.suite;
         let key = sdp::KeySalt::new(suite, self.params.key.key_salt())?;
         Some(sdp::Crypto::new(self.tag, suite, key))
     }
 }
 
-/// The key that a peer sends with; `None` for a suite that media does not carry.
+/// The key that a peer sends with; `None` when it does not fit its suite.
 pub(crate) fn from_crypto(crypto: &sdp::Crypto) -> Option<SrtpParams> {
-    let suite = suite_of(crypto)?;
+    let suite = crypto.suite;
     let key = MasterKey::new(suite, crypto.key.as_bytes())?;
-    let mki = crypto.mki.map(|mki| Mki {
-        value: mki.value,
-        len: mki.len,
-    });
+    let mki = crypto
+        .mki
+        .map(|Mki { value, len }| pipeline::Mki { value, len });
     Some(SrtpParams { suite, key, mki })
-}
-
-pub(crate) fn suite_of(crypto: &sdp::Crypto) -> Option<Suite> {
-    Suite::from_name(crypto.suite.name().as_bytes())
 }
 
 /// An unguessable word for a tag or branch.

@@ -9,7 +9,7 @@ use pipeline::{
 use sdp::{Cause, Proto, Sdp, SdpError};
 
 use crate::config::MediaSecurity;
-use crate::keys::{OurKey, from_crypto, suite_of};
+use crate::keys::{OurKey, from_crypto};
 
 /// A stream that is carried. Its place among the m= lines is its identity.
 #[derive(Clone, Debug)]
@@ -101,7 +101,7 @@ impl Said {
             self.cryptos
                 .iter()
                 .flatten()
-                .find(move |c| suite_of(c) == Some(suite))
+                .find(move |c| c.suite == suite)
         };
         let mut wanted = preferred.into_iter().chain(suites.iter().copied());
         wanted.find_map(of).ok_or(Reason::SdpBadCrypto)
@@ -160,7 +160,7 @@ impl Rules<'_> {
             let ours = previous.and_then(Side::transmit);
             let crypto = said.choose(self.suites, ours.map(|params| params.suite))?;
             side.receive = Some(from_crypto(crypto).ok_or(Reason::SdpBadCrypto)?);
-            let suite = suite_of(crypto).ok_or(Reason::SdpBadCrypto)?;
+            let suite = crypto.suite;
             let key = match ours.filter(|params| params.suite == suite) {
                 Some(params) => OurKey {
                     tag: crypto.tag,
@@ -320,8 +320,7 @@ impl Line {
 /// The key of ours and the attribute of theirs that an answer puts together: one tag, one suite.
 fn accepted<'a>(offered: &'a Side, said: &'a Said) -> Option<(&'a OurKey, &'a sdp::Crypto)> {
     said.cryptos.iter().flatten().find_map(|crypto| {
-        let fits =
-            |key: &&OurKey| key.tag == crypto.tag && Some(key.params.suite) == suite_of(crypto);
+        let fits = |key: &&OurKey| key.tag == crypto.tag && key.params.suite == crypto.suite;
         offered.ours.iter().find(fits).map(|key| (key, crypto))
     })
 }

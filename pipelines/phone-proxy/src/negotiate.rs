@@ -127,7 +127,7 @@ impl Session {
         if sdp.media().len() > self.streams_max() {
             return Err(Reason::SdpTooManyStreams);
         }
-        let first = self.next_media;
+        let mut next_media = self.next_media;
         let names = names(leg, &described.message);
         let call = self.calls.iter().find(|c| c.id == call);
         let previous = call.map(|call| previous_lines(call, names, leg, &described.message));
@@ -135,22 +135,30 @@ impl Session {
         let rules = self.rules();
         let mut lines = Vec::with_capacity(sdp.media().len());
         let mut refused = None;
-        for (index, number) in (0..sdp.media().len()).zip(first..) {
+        for index in 0..sdp.media().len() {
             let before = previous.get(index).and_then(Option::as_ref);
             let line = Said::read(sdp, index).and_then(|said| match said {
-                Some(said) => rules.offered(&said, leg, before, MediaId(number)).map(Some),
+                Some(said) => rules
+                    .offered(&said, leg, before, MediaId(next_media))
+                    .map(Some),
                 None => Ok(None),
             });
-            lines.push(line.unwrap_or_else(|reason| {
+            let line = line.unwrap_or_else(|reason| {
                 refused.get_or_insert(reason);
                 None
-            }));
+            });
+            if line
+                .as_ref()
+                .is_some_and(|line| line.media == MediaId(next_media))
+            {
+                next_media = next_media.wrapping_add(1);
+            }
+            lines.push(line);
         }
         match refused {
             Some(reason) if lines.iter().all(Option::is_none) => Err(reason),
             _ => {
-                let used = u32::try_from(lines.len()).unwrap_or(u32::MAX);
-                self.next_media = first.wrapping_add(used);
+                self.next_media = next_media;
                 Ok(lines)
             }
         }

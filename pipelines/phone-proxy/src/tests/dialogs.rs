@@ -1,1 +1,196 @@
+//! Dialogs without media, transfers, and the bounds on what is remembered.
 
+use std::time::Duration;
+
+use abi::Reason;
+use pipeline::Leg;
+
+use super::peers::{by_server, clear_answer, from_phone, from_server, secure_offer, talking};
+use super::{Lab, Setup};
+use crate::RawConfig;
+
+#[test]
+fn subscription_reaches_its_notifier_and_its_subscriber() {
+    let mut lab = Lab::new();
+    lab.phone(&from_phone(
+        "SUBSCRIBE 1 s",
+        "Event: dialog\nContent-Length: 0\n\n",
+    ));
+    // NOTIFY may overtake the response (RFC 6665 §4.1.2.4).
+    let notify = "\
+NOTIFY sip:1001@10.10.0.5:32768;transport=tcp SIP/2.0
+Via: SIP/2.0/TCP 10.10.0.10;branch=z9hG4bKn
+From: <sip:2001@10.10.0.10>;tag=n
+To: <sip:1001@10.10.0.10>;tag=p
+Call-ID: out
+CSeq: 1 NOTIFY
+Contact: <sip:notifier@10.10.0.77:5099>
+Content-Length: 0
+
+";
+    let outside = lab.server(notify);
+    assert!(outside.starts_with("NOTIFY sip:1001@192.168.1.50:51234;transport=tls SIP/2.0\n"));
+    assert!(outside.contains("Contact: <sip:notifier@198.51.100.1:5061;transport=tls>\n"));
+    let refresh = from_phone("SUBSCRIBE 2 s2 n", "").replace(
+        "sip:2001@198.51.100.1 SIP",
+        "sip:notifier@198.51.100.1:5061;transport=tls SIP",
+    );
+    assert!(
+        lab.phone(&refresh)
+            .starts_with("SUBSCRIBE sip:notifier@10.10.0.77:5099 SIP/2.0\n")
+    );
+    assert_eq!(lab.refused, []);
+}
+
+#[test]
+fn attended_transfer_names_the_real_contact() {
+    let mut lab = talking();
+    let refer = |target: &str| {
+        let rest = format!("Refer-To: <{target}>\nContent-Length: 0\n\n");
+        from_phone("REFER 3 x", &rest).replace("Call-ID: out", "Call-ID: other")
+    };
+    let replaces = "?Replaces=out%3Bto-tag%3Ds%3Bfrom-tag%3Dp";
+    let inside = lab.phone(&refer(&format!(
+        "sip:2001@198.51.100.1:5061;transport=tls{replaces}"
+    )));
+    assert!(
+        inside.contains(&format!("Refer-To: <sip:2001@10.10.0.77:5070{replaces}>\n")),
+        "{inside}"
+    );
+    let blind = lab.phone(&refer("sip:2002@198.51.100.1").replace("z9hG4bKx", "z9hG4bKy"));
+    assert!(
+        blind.contains("Refer-To: <sip:2002@10.10.0.10>\n"),
+        "{blind}"
+    );
+}
+
+#[test]
+fn redirection_by_the_phone_names_the_server_again() {
+    let mut lab = Lab::new();
+    lab.server(&from_server("INVITE 1 i", &clear_answer(5000)));
+    let moved = "\
+SIP/2.0 302 Moved Temporarily
+Via: SIP/2.0/TLS 198.51.100.1:5061;branch=z9hG4bKi
+From: <sip:2001@198.51.100.1>;tag=s
+To: <sip:1001@198.51.100.1>;tag=p
+Call-ID: in
+CSeq: 1 INVITE
+Contact: <sip:2005@198.51.100.1>, <sip:x@example.com>
+Content-Length: 0
+
+";
+    let inside = lab.phone(moved);
+    assert!(
+        inside.contains("Contact: <sip:2005@10.10.0.10>, <sip:x@example.com>\n"),
+        "{inside}"
+    );
+    lab.assert_quiet();
+}
+
+#[test]
+fn dialog_that_began_before_the_session_is_taken_up() {
+    let mut lab = Lab::new();
+    let inside = lab.phone(&from_phone("INVITE 9 r s", &secure_offer(4000, 'A')));
+    assert!(inside.contains("m=audio 20010 RTP/AVP 0\n"));
+    lab.server(&by_server("200 OK", "INVITE 9 r s", &clear_answer(5000)));
+    assert!(lab.plan().sides.server.remote.is_some());
+    lab.phone(&from_phone("BYE 10 b s", ""));
+    assert!(lab.pins.is_empty());
+}
+
+#[test]
+fn response_to_nothing_is_dropped() {
+    let mut lab = Lab::new();
+    assert_eq!(
+        lab.server(&by_server("200 OK", "INVITE 1 i s", &clear_answer(5000))),
+        ""
+    );
+    assert_eq!(lab.refused, [(Leg::Server, Reason::SipBadState)]);
+    assert!(lab.pins.is_empty());
+}
+
+#[test]
+fn offer_outside_any_dialog_opens_no_media() {
+    let mut lab = Lab::new();
+    assert_eq!(
+        lab.phone(&from_phone("UPDATE 1 u", &secure_offer(4000, 'A'))),
+        ""
+    );
+    assert!(lab.heard(Leg::Client).starts_with("SIP/2.0 481 "));
+    assert!(lab.pins.is_empty());
+}
+
+#[test]
+fn calls_beyond_the_limit_are_refused() {
+    let config = RawConfig {
+        calls_max: 2,
+        ..RawConfig::default()
+    };
+    let mut lab = Lab::with(Setup {
+        config,
+        ..Setup::default()
+    });
+    for n in 0..3 {
+        let invite = from_phone(&format!("INVITE 1 i{n}"), &secure_offer(4000, 'A'));
+        let inside = lab.phone(&invite.replace("Call-ID: out", &format!("Call-ID: c{n}")));
+        assert_eq!(inside.is_empty(), n == 2);
+    }
+    assert!(lab.heard(Leg::Client).starts_with("SIP/2.0 503 "));
+    assert_eq!(lab.refused, [(Leg::Client, Reason::SipDialogLimit)]);
+    assert_eq!(lab.pins.len(), 2);
+}
+
+#[test]
+fn transactions_beyond_the_limit_are_refused_until_others_end() {
+    let config = RawConfig {
+        transactions_max: 8,
+        ..RawConfig::default()
+    };
+    let mut lab = Lab::with(Setup {
+        config,
+        ..Setup::default()
+    });
+    let options = |n: u32| from_phone(&format!("OPTIONS {n} o{n}"), "");
+    for n in 0..8 {
+        assert!(!lab.phone(&options(n)).is_empty());
+    }
+    assert_eq!(lab.phone(&options(8)), "");
+    assert!(lab.heard(Leg::Client).starts_with("SIP/2.0 503 "));
+    assert_eq!(lab.refused, [(Leg::Client, Reason::SipDialogLimit)]);
+    // The server's side has a count of its own.
+    assert!(!lab.server(&from_server("OPTIONS 1 so", "")).is_empty());
+    lab.server(&by_server("200 OK", "OPTIONS 0 o0 s", ""));
+    assert!(!lab.phone(&options(9)).is_empty());
+    lab.pass(Duration::from_secs(33));
+    assert!(!lab.phone(&options(10)).is_empty());
+}
+
+#[test]
+fn names_too_long_to_remember_are_refused() {
+    let mut lab = Lab::new();
+    let long = "x".repeat(1025);
+    let invite = from_phone("INVITE 1 i", "").replace("Call-ID: out", &format!("Call-ID: {long}"));
+    assert_eq!(lab.phone(&invite), "");
+    assert!(lab.heard(Leg::Client).starts_with("SIP/2.0 513 "));
+    assert_eq!(lab.refused, [(Leg::Client, Reason::SipTooLarge)]);
+}
+
+#[test]
+fn storm_of_calls_leaves_nothing_behind() {
+    let mut lab = Lab::new();
+    for n in 0..500 {
+        let call = |text: String| text.replace(": out", &format!(": c{n}"));
+        let invite = from_phone(&format!("INVITE 1 i{n}"), &secure_offer(4000, 'A'));
+        lab.phone(&call(invite));
+        lab.server(&call(by_server(
+            "486 Busy",
+            &format!("INVITE 1 i{n} s"),
+            "",
+        )));
+        lab.phone(&call(from_phone(&format!("ACK 1 i{n} s"), "")));
+        lab.pass(Duration::from_secs(1));
+    }
+    lab.assert_quiet();
+    lab.pass(Duration::from_secs(60));
+    assert_eq!(pipeline::Session::next_deadline(&lab.session), None);
+}

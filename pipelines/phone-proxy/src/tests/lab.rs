@@ -129,13 +129,19 @@ impl Lab {
                     Some(reason) => Input::MediaRefused { media, reason },
                     None => {
                         self.pins.insert(media, *plan);
-                        Input::MediaReady { media, local: self.local(media) }
+                        Input::MediaReady {
+                            media,
+                            local: self.local(media),
+                        }
                     }
                 };
                 self.session.handle_input(answer, self.now);
             }
             Output::UnpinMedia { media } => {
-                assert!(self.pins.remove(&media).is_some(), "{media:?} is not pinned");
+                assert!(
+                    self.pins.remove(&media).is_some(),
+                    "{media:?} is not pinned"
+                );
             }
             Output::Audit(Event::Refused { leg, reason }) => self.refused.push((leg, reason)),
             Output::Audit(Event::Counted(counter)) => self.counted.push(counter),
@@ -147,13 +153,19 @@ impl Lab {
         PerLeg::from_fn(|leg| {
             let port = self.media[leg].port() + 10 * u16::try_from(media.0).unwrap();
             let at = |port| SocketAddr::new(self.media[leg].ip(), port);
-            Endpoint { rtp: at(port), rtcp: at(port + 1) }
+            Endpoint {
+                rtp: at(port),
+                rtcp: at(port + 1),
+            }
         })
     }
 
     /// Lets the peer on `leg` say `text`, and returns what the other peer then gets.
     pub(super) fn say(&mut self, leg: Leg, text: &str) -> String {
-        self.input(Input::Data { leg, bytes: &wire(text) });
+        self.input(Input::Data {
+            leg,
+            bytes: &wire(text),
+        });
         self.heard(leg.other())
     }
 
@@ -209,7 +221,10 @@ pub(super) fn wire(text: &str) -> Vec<u8> {
     let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
     let body = body.replace('\n', "\r\n");
     let head = head.replace('\n', "\r\n");
-    let head = head.replace("Content-Length: @", &format!("Content-Length: {}", body.len()));
+    let head = head.replace(
+        "Content-Length: @",
+        &format!("Content-Length: {}", body.len()),
+    );
     format!("{head}\r\n\r\n{body}").into_bytes()
 }
 
@@ -230,5 +245,8 @@ pub(super) fn crypto_line(tag: u32, suite: &str, letter: char) -> String {
         "AES_256_CM_HMAC_SHA1_80" => (61, "A=="),
         _ => (40, ""),
     };
-    format!("a=crypto:{tag} {suite} inline:{}{pad}\n", letter.to_string().repeat(len))
+    format!(
+        "a=crypto:{tag} {suite} inline:{}{pad}\n",
+        letter.to_string().repeat(len)
+    )
 }

@@ -5,6 +5,7 @@ mod calls;
 mod dialogs;
 mod lab;
 mod offers;
+mod peers;
 mod registration;
 mod security;
 mod translation;

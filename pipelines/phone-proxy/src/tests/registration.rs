@@ -59,13 +59,19 @@ fn service_route_leads_here_and_is_undone() {
     let mut lab = Lab::new();
     lab.phone(REGISTER);
     let route = "<sip:198.51.100.1:5061;lr;transport=tls>";
-    assert!(lab.server(OK).contains(&format!("Service-Route: {route}\n")));
+    assert!(
+        lab.server(OK)
+            .contains(&format!("Service-Route: {route}\n"))
+    );
     let message = lab.phone(&format!(
         "MESSAGE sip:2001@198.51.100.1 SIP/2.0\nVia: SIP/2.0/TLS 192.168.1.50;branch=z9hG4bKm\n\
          Route: {route}\nFrom: <sip:1001@198.51.100.1>;tag=m\nTo: <sip:2001@198.51.100.1>\n\
          Call-ID: m\nCSeq: 1 MESSAGE\nContent-Length: 0\n\n"
     ));
-    assert!(message.contains("Route: <sip:10.10.0.10;lr>\n"), "{message}");
+    assert!(
+        message.contains("Route: <sip:10.10.0.10;lr>\n"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -78,11 +84,20 @@ fn calls_to_the_registered_contact_reach_the_phones_own() {
             "sip:1001@10.10.0.5:32768;transport=tcp;x=1",
             "sip:1001@192.168.1.50:5061;transport=tls;x=1",
         ),
-        ("sip:1001@10.10.0.5:32768;x=1", "sip:1001@192.168.1.50:5061;transport=tls;x=1"),
-        ("sip:1002@10.10.0.5:32768", "sip:1002@192.168.1.50:5061;transport=tls;x=1"),
+        (
+            "sip:1001@10.10.0.5:32768;x=1",
+            "sip:1001@192.168.1.50:5061;transport=tls;x=1",
+        ),
+        (
+            "sip:1002@10.10.0.5:32768",
+            "sip:1002@192.168.1.50:5061;transport=tls;x=1",
+        ),
     ] {
         let request = lab.server(&invite(inside));
-        assert!(request.starts_with(&format!("INVITE {outside} SIP/2.0\n")), "{request}");
+        assert!(
+            request.starts_with(&format!("INVITE {outside} SIP/2.0\n")),
+            "{request}"
+        );
     }
 }
 
@@ -96,11 +111,19 @@ fn several_users_of_one_phone_are_told_apart() {
         .replace("Call-ID: reg", "Call-ID: reg2");
     lab.phone(&second);
     let to = |lab: &mut Lab, user: &str| {
-        let request = lab.server(&invite(&format!("sip:{user}@10.10.0.5:32768;transport=tcp;x=1")));
+        let request = lab.server(&invite(&format!(
+            "sip:{user}@10.10.0.5:32768;transport=tcp;x=1"
+        )));
         request.lines().next().unwrap().to_owned()
     };
-    assert_eq!(to(&mut lab, "1001"), "INVITE sip:1001@192.168.1.50:5061;transport=tls;x=1 SIP/2.0");
-    assert_eq!(to(&mut lab, "1002"), "INVITE sip:1002@192.168.1.50:5071;transport=tls;x=1 SIP/2.0");
+    assert_eq!(
+        to(&mut lab, "1001"),
+        "INVITE sip:1001@192.168.1.50:5061;transport=tls;x=1 SIP/2.0"
+    );
+    assert_eq!(
+        to(&mut lab, "1002"),
+        "INVITE sip:1002@192.168.1.50:5071;transport=tls;x=1 SIP/2.0"
+    );
 }
 
 #[test]
@@ -110,10 +133,14 @@ fn unregistering_everything_and_challenges_pass() {
     let star = REGISTER.replace(contact, "Contact: *\nExpires: 0");
     let inside = lab.phone(&star);
     assert!(inside.contains("Contact: *\nExpires: 0\n"));
-    let challenge = OK
-        .replace("200 OK", "401 Unauthorized")
-        .replace("Service-Route: <sip:10.10.0.10;lr>", "WWW-Authenticate: Digest realm=\"10.10.0.10\"");
-    assert!(lab.server(&challenge).contains("WWW-Authenticate: Digest realm=\"10.10.0.10\"\n"));
+    let challenge = OK.replace("200 OK", "401 Unauthorized").replace(
+        "Service-Route: <sip:10.10.0.10;lr>",
+        "WWW-Authenticate: Digest realm=\"10.10.0.10\"",
+    );
+    assert!(
+        lab.server(&challenge)
+            .contains("WWW-Authenticate: Digest realm=\"10.10.0.10\"\n")
+    );
     lab.assert_quiet();
 }
 
@@ -123,7 +150,10 @@ fn bare_contact_gets_brackets_with_its_transport() {
     let contact = REGISTER.lines().find(|l| l.starts_with("Contact")).unwrap();
     let bare = REGISTER.replace(contact, "m: sip:1001@192.168.1.50:5061;expires=60");
     let inside = lab.phone(&bare);
-    assert!(inside.contains("m: <sip:1001@10.10.0.5:32768;transport=tcp>;expires=60\n"), "{inside}");
+    assert!(
+        inside.contains("m: <sip:1001@10.10.0.5:32768;transport=tcp>;expires=60\n"),
+        "{inside}"
+    );
 }
 
 #[test]
@@ -159,6 +189,9 @@ fn octets_that_come_before_the_server_is_up_wait() {
     assert_eq!(lab.opened, 1);
     assert_eq!(lab.phone(REGISTER), "");
     lab.open(Leg::Server, setup.server);
-    assert!(lab.heard(Leg::Server).starts_with("REGISTER sip:10.10.0.10 SIP/2.0\n"));
+    assert!(
+        lab.heard(Leg::Server)
+            .starts_with("REGISTER sip:10.10.0.10 SIP/2.0\n")
+    );
     lab.assert_quiet();
 }
