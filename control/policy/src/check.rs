@@ -77,7 +77,7 @@ pub(crate) fn check(
         trustpoints: &trustpoints,
         media: &media,
         server_list: &server_list,
-        trustpoint_list: &trustpoint_list,
+        trustpoint_list: &raw.trustpoints,
         media_list: &media_list,
     };
     let apps = apps::applications(findings, raw, &parts, &mut owned);

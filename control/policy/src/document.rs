@@ -119,6 +119,23 @@ impl Document {
         self.nodes.get(node.index()).map_or(start, |n| n.place)
     }
 
+    /// The value that holds a value; the root holds itself.
+    pub(crate) fn parent(&self, node: NodeId) -> NodeId {
+        self.nodes
+            .get(node.index())
+            .map_or(NodeId::ROOT, |n| n.parent)
+    }
+
+    /// The key that a value hangs from, and where the key is; the value's own place in a list.
+    pub(crate) fn key_of(&self, node: NodeId) -> (&str, Place) {
+        if let Content::Map(entries) = self.content(self.parent(node))
+            && let Some(entry) = entries.iter().find(|entry| entry.value == node)
+        {
+            return (&entry.key, entry.place);
+        }
+        ("", self.place(node))
+    }
+
     /// The path of a value, such as `applications[0].listeners[1].port`.
     pub(crate) fn path(&self, node: NodeId) -> String {
         let mut steps = Vec::new();
@@ -156,7 +173,7 @@ pub(crate) fn join(path: &str, key: &str) -> String {
 /// Characters of a key that a path repeats.
 const KEY_CHARS_SHOWN: usize = 64;
 
-/// Findings that are kept; a text with more mistakes than this is not read to its end by anyone.
+/// Findings of each severity that are kept; nobody reads more to the end.
 pub(crate) const FINDINGS_MAX: usize = 500;
 
 /// Collects findings about one document.
@@ -165,6 +182,7 @@ pub(crate) struct Findings<'d> {
     pub(crate) doc: &'d Document,
     list: Vec<Finding>,
     errors: usize,
+    warnings: usize,
 }
 
 impl<'d> Findings<'d> {
@@ -173,6 +191,7 @@ impl<'d> Findings<'d> {
             doc,
             list: Vec::new(),
             errors: 0,
+            warnings: 0,
         }
     }
 
@@ -221,6 +240,11 @@ impl<'d> Findings<'d> {
         self.errors > 0
     }
 
+    /// Whether further errors would not be kept, so that nothing need be worked out for them.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.errors >= FINDINGS_MAX
+    }
+
     /// Takes findings over.
     pub(crate) fn extend(&mut self, list: Vec<Finding>) {
         for finding in list {
@@ -254,8 +278,12 @@ impl<'d> Findings<'d> {
     }
 
     fn push(&mut self, finding: Finding) -> Fix<'_> {
-        self.errors += usize::from(finding.severity == Severity::Error);
-        if self.list.len() >= FINDINGS_MAX {
+        let count = match finding.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        *count += 1;
+        if *count > FINDINGS_MAX {
             return Fix(None);
         }
         self.list.push(finding);

@@ -1,11 +1,13 @@
 //! An application's own options: only its crate knows them, so they reach it through serde, and
 //! come back as findings at their place in the text.
 
-use core::fmt;
+mod de;
+mod mistake;
 
 use registry::{AppConfig, AppOptions};
-use serde::de::value::StrDeserializer;
-use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
+
+use de::Options;
+use mistake::Mistake;
 
 use crate::document::{Content, Document, Entry, Findings, NodeId};
 use crate::finding::Problem;
@@ -18,10 +20,9 @@ pub(crate) fn encode(findings: &mut Findings<'_>, app: &str, options: Option<Nod
     match raw.check() {
         Ok(config) => AppConfig::encode(&config),
         Err(list) => {
+            let node = options.unwrap_or(NodeId::ROOT);
             for finding in list {
-                let at = options.map(|node| named(findings.doc, node, &finding));
-                let message = format!("{}: {}", finding.option, finding.problem);
-                findings.error(at.unwrap_or(NodeId::ROOT), Problem::BadValue, message);
+                tell(findings, node, &finding);
             }
             Vec::new()
         }
@@ -52,23 +53,27 @@ fn read(findings: &mut Findings<'_>, app: &str, options: Option<NodeId>) -> Opti
     if let (true, Err(mistake)) = (mistakes.is_empty(), &whole) {
         mistakes.push(mistake.clone());
     }
-    for Mistake { at, message } in mistakes {
-        findings.error(at.unwrap_or(node), Problem::BadValue, message);
+    for mistake in mistakes {
+        mistake.tell(findings, node);
     }
     whole.ok()
 }
 
-/// The value that a finding of the application is about.
-fn named(doc: &Document, options: NodeId, finding: &registry::Finding) -> NodeId {
-    let entry = doc
-        .entries(options)
-        .iter()
-        .find(|entry| &*entry.key == finding.option);
-    let value = entry.map_or(options, |entry| entry.value);
-    match (doc.content(value), finding.entry) {
-        (Content::List(items), Some(at)) => items.get(at).copied().unwrap_or(value),
-        _ => value,
-    }
+/// Tells what the application found, at the value that it is about.
+fn tell(findings: &mut Findings<'_>, options: NodeId, finding: &registry::Finding) {
+    let doc = findings.doc;
+    let (key, message) = (finding.option, finding.problem.to_string());
+    let mut entries = doc.entries(options).iter();
+    let Some(entry) = entries.find(|entry| &*entry.key == key) else {
+        let place = doc.place(options);
+        findings.error_at_key(options, key, place, Problem::BadValue, message);
+        return;
+    };
+    let node = match (doc.content(entry.value), finding.entry) {
+        (Content::List(items), Some(at)) => items.get(at).copied().unwrap_or(entry.value),
+        _ => entry.value,
+    };
+    findings.error(node, Problem::BadValue, message);
 }
 
 impl Document {
@@ -77,225 +82,6 @@ impl Document {
         match self.content(node) {
             Content::Map(entries) => entries,
             _ => &[],
-        }
-    }
-}
-
-/// What serde did not like, and where.
-#[derive(Clone, Debug)]
-struct Mistake {
-    at: Option<NodeId>,
-    message: String,
-}
-
-impl Mistake {
-    fn at(mut self, node: NodeId) -> Self {
-        self.at.get_or_insert(node);
-        self
-    }
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Mistake {}
-
-impl de::Error for Mistake {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self {
-            at: None,
-            message: message.to_string(),
-        }
-    }
-}
-
-/// Some keys of a mapping.
-#[derive(Clone, Copy)]
-struct Options<'d> {
-    doc: &'d Document,
-    node: NodeId,
-    entries: &'d [Entry],
-}
-
-impl<'de> Deserializer<'de> for Options<'de> {
-    type Error = Mistake;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
-        match self.doc.content(self.node) {
-            Content::Map(_) => visitor
-                .visit_map(Keys {
-                    doc: self.doc,
-                    rest: self.entries.iter(),
-                    value: None,
-                })
-                .map_err(|mistake| mistake.at(self.node)),
-            _ => Value {
-                doc: self.doc,
-                node: self.node,
-            }
-            .deserialize_any(visitor),
-        }
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
-        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
-        ignored_any
-    }
-}
-
-/// One value.
-#[derive(Clone, Copy)]
-struct Value<'d> {
-    doc: &'d Document,
-    node: NodeId,
-}
-
-impl<'de> Value<'de> {
-    fn text(self) -> Option<&'de str> {
-        match self.doc.content(self.node) {
-            Content::Scalar { text, .. } => Some(text),
-            _ => None,
-        }
-    }
-
-    /// A scalar as what it reads like: only one without quotes may be a number or a truth.
-    fn visit_scalar<V: Visitor<'de>>(
-        text: &str,
-        plain: bool,
-        visitor: V,
-    ) -> Result<V::Value, Mistake> {
-        match text {
-            "true" if plain => visitor.visit_bool(true),
-            "false" if plain => visitor.visit_bool(false),
-            _ if plain => match (text.parse::<u64>(), text.parse::<i64>()) {
-                (Ok(number), _) => visitor.visit_u64(number),
-                (_, Ok(number)) => visitor.visit_i64(number),
-                _ => visitor.visit_str(text),
-            },
-            _ => visitor.visit_str(text),
-        }
-    }
-
-    fn visit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
-        let doc = self.doc;
-        match doc.content(self.node) {
-            Content::Null => visitor.visit_unit(),
-            Content::Scalar { text, plain } => Self::visit_scalar(text, *plain, visitor),
-            Content::List(items) => visitor.visit_seq(Items {
-                doc,
-                rest: items.iter(),
-            }),
-            Content::Map(entries) => visitor.visit_map(Keys {
-                doc,
-                rest: entries.iter(),
-                value: None,
-            }),
-        }
-    }
-}
-
-impl<'de> Deserializer<'de> for Value<'de> {
-    type Error = Mistake;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
-        self.visit(visitor).map_err(|mistake| mistake.at(self.node))
-    }
-
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
-        match self.text() {
-            Some(text) => visitor
-                .visit_str(text)
-                .map_err(|mistake: Mistake| mistake.at(self.node)),
-            None => self.deserialize_any(visitor),
-        }
-    }
-
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
-        self.deserialize_str(visitor)
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
-        match self.doc.content(self.node) {
-            Content::Null => visitor.visit_none(),
-            _ => visitor.visit_some(self),
-        }
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Mistake> {
-        let Some(text) = self.text() else {
-            return self.deserialize_any(visitor);
-        };
-        let name: StrDeserializer<'_, Mistake> = text.into_deserializer();
-        visitor
-            .visit_enum(name)
-            .map_err(|mistake| mistake.at(self.node))
-    }
-
-    serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct
-        newtype_struct seq tuple tuple_struct map struct identifier ignored_any
-    }
-}
-
-/// The entries of a list.
-struct Items<'d> {
-    doc: &'d Document,
-    rest: core::slice::Iter<'d, NodeId>,
-}
-
-impl<'de> de::SeqAccess<'de> for Items<'de> {
-    type Error = Mistake;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Mistake> {
-        let doc = self.doc;
-        self.rest
-            .next()
-            .map(|&node| seed.deserialize(Value { doc, node }))
-            .transpose()
-    }
-}
-
-/// The keys of a mapping.
-struct Keys<'d> {
-    doc: &'d Document,
-    rest: core::slice::Iter<'d, Entry>,
-    value: Option<NodeId>,
-}
-
-impl<'de> de::MapAccess<'de> for Keys<'de> {
-    type Error = Mistake;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, Mistake> {
-        let Some(entry) = self.rest.next() else {
-            return Ok(None);
-        };
-        self.value = Some(entry.value);
-        let name: StrDeserializer<'_, Mistake> = (*entry.key).into_deserializer();
-        seed.deserialize(name)
-            .map(Some)
-            .map_err(|mistake| mistake.at(entry.value))
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Mistake> {
-        let doc = self.doc;
-        match self.value.take() {
-            Some(node) => seed.deserialize(Value { doc, node }),
-            None => Err(de::Error::custom("value without a key")),
         }
     }
 }

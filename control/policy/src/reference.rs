@@ -10,6 +10,7 @@ use crate::section::{Key, Kind, Need, Section};
 pub fn reference() -> String {
     let mut page = String::from(include_str!("reference/intro.md"));
     section(&mut page, "", RawPolicy::SECTION);
+    page.push_str(include_str!("reference/phone-proxy.md"));
     page
 }
 

@@ -243,6 +243,9 @@ fn refuse_unknown(findings: &mut Findings<'_>, node: NodeId, entries: &[Entry], 
         if keys.iter().any(|k| k.name == &**key) {
             continue;
         }
+        if findings.is_full() {
+            return;
+        }
         let names = || keys.iter().map(|k| k.name);
         let expected: Vec<_> = names().collect();
         let message = format!("unknown key, expected one of {}", expected.join(", "));

@@ -29,6 +29,24 @@ fn the_reference_page_is_the_printed_one() {
 }
 
 #[test]
+fn the_reference_page_has_every_option_of_every_application() {
+    let text = EXAMPLE.replacen(
+        "    listeners:\n",
+        "    options: {what: 1}\n    listeners:\n",
+        1,
+    );
+    let message = check(&text).findings.swap_remove(0).message;
+    let (_, known) = message.split_once("expected one of ").unwrap();
+    assert!(known.split(", ").count() > 10, "{message}");
+    for option in known.split(", ") {
+        assert!(
+            crate::reference().contains(&format!("| `{option}` |")),
+            "{option}"
+        );
+    }
+}
+
+#[test]
 fn ten_thousand_rules_are_read_whole() {
     let mut text = String::from(
         "devices: [{name: d, vdev: net_null0}]\n\
@@ -44,6 +62,22 @@ fn ten_thousand_rules_are_read_whole() {
     let report = check(&text);
     assert_eq!(report.findings, []);
     assert_eq!(report.policy.unwrap().image.forward.len(), 10_000);
+}
+
+#[test]
+fn warnings_without_end_do_not_hide_an_error() {
+    let mut text = String::from("servers:\n");
+    for i in 0..600 {
+        text += &format!(
+            "  - {{name: s{i}, address: 203.0.{}.{}}}\n",
+            i / 256,
+            i % 256
+        );
+    }
+    text += "tcp: {keepalive: never}\n";
+    let report = check(&text);
+    assert!(report.has_errors());
+    assert!(report.policy.is_none());
 }
 
 #[test]

@@ -15,7 +15,7 @@ const TEXT_OCTETS_MAX: usize = 8 << 20;
 /// Deepest nesting.
 const DEPTH_MAX: usize = 32;
 /// Most values.
-const VALUES_MAX: usize = 1_000_000;
+const VALUES_MAX: usize = 500_000;
 
 /// Reads one document, with the mistakes that did not keep it from being read.
 ///

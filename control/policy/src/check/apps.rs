@@ -4,8 +4,7 @@ use core::net::IpAddr;
 use std::collections::HashMap;
 
 use abi::policy::{
-    Application, ClientAuth, ClientTls, Listener, MediaTermination, ServerTls, Source, Trustpoint,
-    UcServer,
+    Application, ClientAuth, ClientTls, Listener, MediaTermination, ServerTls, Source, UcServer,
 };
 
 use pipeline::AppDef;
@@ -20,7 +19,7 @@ use crate::finding::{Problem, nearest};
 use crate::options;
 use crate::raw::{
     Auth, ClientSecurity, RawApplication, RawClientTls, RawListener, RawPolicy, RawServerTls,
-    RawSource, ServerSecurity,
+    RawSource, RawTrustpoint, ServerSecurity,
 };
 use crate::section::{At, List};
 use crate::value::{Address, Name};
@@ -33,7 +32,7 @@ pub(crate) struct Parts<'p> {
     pub(crate) trustpoints: &'p Names<'p>,
     pub(crate) media: &'p Names<'p>,
     pub(crate) server_list: &'p [Option<UcServer>],
-    pub(crate) trustpoint_list: &'p [Trustpoint],
+    pub(crate) trustpoint_list: &'p [At<RawTrustpoint>],
     pub(crate) media_list: &'p [Option<MediaTermination>],
 }
 
@@ -79,8 +78,8 @@ pub(crate) fn applications(
             client_tls: client_side(findings, item, parts),
             server_tls: server_side(findings, item, parts),
             source: source(findings, item, &listeners, parts, owned),
-            client_media: media(findings, &item.client.media, parts),
-            server_media: media(findings, &item.server.media, parts),
+            client_media: media(findings, "clients", &item.client.media, parts),
+            server_media: media(findings, "servers", &item.server.media, parts),
             config: kind.map_or_else(Vec::new, |kind| {
                 let written = item.options.as_ref().map(|at| at.node);
                 options::encode(findings, kind.name, written)
@@ -325,7 +324,7 @@ fn side_tls<'r, T>(
 fn identity(findings: &mut Findings<'_>, name: &At<Name>, parts: &Parts<'_>) -> Option<u16> {
     let index = parts.trustpoints.resolve(findings, name)?;
     let trustpoint = parts.trustpoint_list.get(usize::from(index))?;
-    if trustpoint.chain.is_empty() && trustpoint.key.is_none() {
+    if trustpoint.certificate.is_none() && trustpoint.key.is_none() {
         let message = format!("trustpoint '{}' has no certificate of our own", name.0);
         findings
             .error(name.node, Problem::Certificate, message)
@@ -343,7 +342,7 @@ fn trust(findings: &mut Findings<'_>, names: &List<Name>, parts: &Parts<'_>) -> 
         let usable = parts
             .trustpoint_list
             .get(usize::from(index))
-            .is_some_and(|t| !t.anchors.is_empty() || !t.pinned.is_empty());
+            .is_some_and(|t| !t.ca.is_empty() || !t.pinned.is_empty());
         if !usable {
             let message = format!("trustpoint '{}' trusts nobody", name.0);
             findings
@@ -355,7 +354,16 @@ fn trust(findings: &mut Findings<'_>, names: &List<Name>, parts: &Parts<'_>) -> 
     indices
 }
 
-fn media(findings: &mut Findings<'_>, names: &At<List<Name>>, parts: &Parts<'_>) -> Vec<u16> {
+fn media(
+    findings: &mut Findings<'_>,
+    side: &str,
+    names: &At<List<Name>>,
+    parts: &Parts<'_>,
+) -> Vec<u16> {
+    if names.is_empty() {
+        let message = format!("no media termination towards {side}, so calls carry no media");
+        findings.warning(names.node, Problem::MissingKey, message);
+    }
     let mut indices: Vec<u16> = Vec::with_capacity(names.len());
     for name in names.iter() {
         let Some(index) = parts.media.resolve(findings, name) else {

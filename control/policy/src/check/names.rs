@@ -62,8 +62,11 @@ impl<'r> Names<'r> {
             }
             return Some(index);
         }
-        let mut known: Vec<_> = self.by_name.keys().copied().collect();
-        known.sort_unstable();
+        let mut known = Vec::new();
+        if !findings.is_full() {
+            known.extend(self.by_name.keys().copied());
+            known.sort_unstable();
+        }
         let message = format!("no {} is called '{}'", self.what, name.0);
         let fix = nearest(&name.0, known).map(|name| format!("write '{name}'"));
         findings
