@@ -1,0 +1,285 @@
+//! The sending half: whose packet is next, and what is in it.
+
+use abi::Reason;
+use arrayvec::ArrayVec;
+use crypto::{Op, Outcome, Tag};
+use srtp::{SealPlan, Traffic};
+use wire::BURST;
+
+use crate::bad::Fault;
+use crate::ciphers::{self, Ciphers};
+use crate::packet::{Mix, Packets};
+use crate::synth::Keys;
+use crate::talker::Talker;
+use crate::{Direction, End, LoadError, Stations, Stream};
+
+/// The next packet to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    talker: u32,
+    kind: Kind,
+    /// Where the frame leaves.
+    pub end: End,
+    /// Octets of the frame.
+    pub len: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Good(Traffic),
+    /// Made of the frame before it.
+    Bad(Fault),
+}
+
+impl Ticket {
+    /// Whether the packet is one that the proxy should pass on.
+    #[must_use]
+    pub const fn is_good(&self) -> bool {
+        matches!(self.kind, Kind::Good(_))
+    }
+}
+
+/// What traffic to make.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Traffics {
+    /// Which way.
+    pub direction: Direction,
+    /// What streams carry.
+    pub mix: Mix,
+    /// Whether talkers send reports.
+    pub rtcp: bool,
+    /// A fault, and how many packets in a hundred have it, below 100.
+    pub bad: Option<(Fault, u8)>,
+    /// Where the order of the streams comes from.
+    pub seed: u64,
+}
+
+impl Default for Traffics {
+    fn default() -> Self {
+        Self {
+            direction: Direction::Inward,
+            mix: Mix::G711,
+            rtcp: true,
+            bad: None,
+            seed: 1,
+        }
+    }
+}
+
+/// The sending half of the generator.
+#[derive(Debug)]
+pub struct Source {
+    talkers: Vec<Talker>,
+    ciphers: Ciphers,
+    packets: Packets,
+    rtcp: bool,
+    bad: Option<(Fault, u8)>,
+    /// Hundredths of a bad packet that are owed.
+    owed: u32,
+    /// Talker whose turn it is.
+    next: usize,
+}
+
+impl Source {
+    /// Talkers for `streams`, in another order than theirs: neighbours in a table of the proxy's
+    /// are no neighbours in time. Inward talkers stand before outward ones of the same stream.
+    ///
+    /// # Errors
+    /// [`LoadError::Key`], [`LoadError::Crypto`], [`LoadError::NoStreams`].
+    pub fn new(streams: &[Stream], traffics: &Traffics) -> Result<Self, LoadError> {
+        let mut ciphers = Ciphers::new()?;
+        let mut order: Vec<&Stream> = streams.iter().collect();
+        Keys::new(traffics.seed).shuffle(&mut order);
+        let mut talkers = Vec::new();
+        for (number, stream) in (0..).zip(order) {
+            for end in traffics.direction.ends() {
+                let talker = u32::try_from(talkers.len()).unwrap_or(u32::MAX);
+                let side = end.side(stream);
+                let media = traffics.mix.media(number);
+                talkers.push(Talker::new(talker, *end, side, media, &mut ciphers)?);
+            }
+        }
+        if talkers.is_empty() {
+            return Err(LoadError::NoStreams);
+        }
+        Ok(Self {
+            talkers,
+            ciphers,
+            packets: Packets::default(),
+            rtcp: traffics.rtcp,
+            bad: traffics.bad,
+            owed: 0,
+            next: 0,
+        })
+    }
+
+    /// Talkers in all.
+    #[must_use]
+    pub const fn talkers(&self) -> usize {
+        self.talkers.len()
+    }
+
+    /// RTP packets and reports that each talker has made so far.
+    pub fn made(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.talkers
+            .iter()
+            .map(|talker| (talker.packets, talker.reports))
+    }
+
+    /// Says which stations frames go between.
+    pub fn set_stations(&mut self, stations: &Stations) {
+        for talker in &mut self.talkers {
+            let src = stations.own(talker.end);
+            if let Some(dst) = stations.of(talker.end, talker.to().ip()) {
+                talker.set_stations(src, dst);
+            }
+        }
+    }
+
+    /// The next packets, at most `count` and a burst.
+    pub fn tickets(&mut self, count: usize) -> ArrayVec<Ticket, BURST> {
+        let mut tickets: ArrayVec<Ticket, BURST> = ArrayVec::new();
+        while tickets.len() < count.min(BURST) {
+            let previous = tickets.last().copied();
+            let bad = previous.and_then(|previous| self.bad_ticket(previous));
+            tickets.push(bad.unwrap_or_else(|| self.good_ticket()));
+        }
+        tickets
+    }
+
+    fn good_ticket(&mut self) -> Ticket {
+        if let Some((_, share)) = self.bad {
+            // One good packet pays for share / (100 - share) bad ones.
+            let good = 100 - u32::from(share.min(99));
+            self.owed = (self.owed + u32::from(share) * 100 / good).min(6_400);
+        }
+        let at = self.next;
+        let Some(talker) = self.talkers.get_mut(at) else {
+            self.next = 0;
+            return self.good_ticket();
+        };
+        talker.until_report -= 1;
+        let traffic = if talker.until_report == 0 {
+            // A report takes the place of the turn in which it is due.
+            talker.until_report = talker.media.per_report;
+            if self.rtcp {
+                Traffic::Rtcp
+            } else {
+                Traffic::Rtp
+            }
+        } else {
+            Traffic::Rtp
+        };
+        self.next = (at + 1) % self.talkers.len().max(1);
+        self.ticket(at, traffic)
+    }
+
+    fn ticket(&self, at: usize, traffic: Traffic) -> Ticket {
+        let (end, len) = self.talkers.get(at).map_or((End::Outside, 0), |talker| {
+            (talker.end, talker.frame_len(traffic))
+        });
+        Ticket {
+            talker: u32::try_from(at).unwrap_or(u32::MAX),
+            kind: Kind::Good(traffic),
+            end,
+            len,
+        }
+    }
+
+    /// A bad packet, if one is due and can be made of `previous`.
+    fn bad_ticket(&mut self, previous: Ticket) -> Option<Ticket> {
+        let (fault, _) = self.bad.filter(|_| self.owed >= 100)?;
+        if previous.kind == Kind::Good(Traffic::Rtcp) {
+            return None;
+        }
+        let talker = self.talkers.get(previous.talker as usize)?;
+        self.owed -= 100;
+        Some(Ticket {
+            kind: Kind::Bad(fault),
+            len: fault.frame_len(talker, previous.len),
+            ..previous
+        })
+    }
+
+    /// Makes the packets of `tickets` in `frames`, one each and as long as it says. `nanos` is
+    /// the time that they carry.
+    ///
+    /// # Errors
+    /// [`LoadError::Packet`]: a key has protected all that it may.
+    pub fn fill(
+        &mut self,
+        tickets: &[Ticket],
+        frames: &mut [&mut [u8]],
+        nanos: u64,
+    ) -> Result<(), LoadError> {
+        let mut plans: ArrayVec<Option<SealPlan>, BURST> = ArrayVec::new();
+        for (ticket, frame) in tickets.iter().zip(frames.iter_mut()) {
+            let plan = match ticket.kind {
+                Kind::Good(traffic) => match self.talkers.get_mut(ticket.talker as usize) {
+                    Some(talker) => talker.write(traffic, frame, &self.packets, nanos)?,
+                    None => None,
+                },
+                Kind::Bad(_) => None,
+            };
+            plans.push(plan);
+        }
+        let tags = self.seal(tickets, frames, &plans)?;
+        for (at, ticket) in tickets.iter().enumerate() {
+            let (before, rest) = frames.split_at_mut(at);
+            let earlier = tickets.get(..at).unwrap_or_default();
+            let ([frame, ..], Some(talker)) = (rest, self.talkers.get(ticket.talker as usize))
+            else {
+                continue;
+            };
+            let written = match ticket.kind {
+                Kind::Good(traffic) => {
+                    if let (Some(Some(plan)), Some(Some(tag))) = (plans.get(at), tags.get(at)) {
+                        let body = frame.get_mut(talker.headers_len()..).unwrap_or_default();
+                        plan.finish(body, tag.octets());
+                    }
+                    talker.address(traffic, frame)
+                }
+                Kind::Bad(fault) => {
+                    let good = earlier.iter().rposition(Ticket::is_good);
+                    let good = good.and_then(|at| before.get(at));
+                    good.and_then(|good| fault.spoil(talker, good, frame))
+                }
+            };
+            written.ok_or(Reason::RtpInvalidLength)?;
+        }
+        Ok(())
+    }
+
+    /// Runs the ciphers over the packets that have a plan.
+    fn seal(
+        &mut self,
+        tickets: &[Ticket],
+        frames: &mut [&mut [u8]],
+        plans: &[Option<SealPlan>],
+    ) -> Result<ArrayVec<Option<Tag>, BURST>, Reason> {
+        let mut jobs = ArrayVec::<_, BURST>::new();
+        for ((ticket, frame), plan) in tickets.iter().zip(frames).zip(plans) {
+            let (Some(plan), Kind::Good(traffic)) = (plan, ticket.kind) else {
+                continue;
+            };
+            let talker = self.talkers.get(ticket.talker as usize);
+            let Some((talker, key)) = talker.and_then(|t| Some((t, t.key(traffic)?))) else {
+                continue;
+            };
+            let body = frame.get_mut(talker.headers_len()..).unwrap_or_default();
+            let tag = Tag::empty(plan.tag_len());
+            jobs.push(ciphers::job(key, Op::Seal, body, plan.job(), tag));
+        }
+        self.ciphers.run(&mut jobs);
+        let mut done = jobs.iter().map(|job| (job.outcome, job.tag));
+        let mut tags = ArrayVec::new();
+        for plan in plans {
+            tags.push(match plan.as_ref().and_then(|_| done.next()) {
+                Some((Outcome::Done, tag)) => Some(tag),
+                Some(_) => return Err(Reason::SrtpEncryptFailed),
+                None => None,
+            });
+        }
+        Ok(tags)
+    }
+}
