@@ -1,0 +1,75 @@
+//! A runtime directory with a region in it, and the tool run on it.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use abi::layout::{Layout, REGION_NAME, Shape};
+use serde_json::Value;
+use shm::Region;
+
+pub(super) struct Lab {
+    pub(super) dir: PathBuf,
+}
+
+impl Lab {
+    pub(super) fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let n = COUNT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("ucproxy-cli-{}-{n}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(&dir).unwrap();
+        fs::set_permissions(&dir, Permissions::from_mode(0o700)).unwrap();
+        Self { dir }
+    }
+
+    /// A region with two workers, of a data plane whose process is this test.
+    pub(super) fn region(&self) -> Layout<'static> {
+        let shape = Shape {
+            workers: 3,
+            sessions: 4,
+            streams: 4,
+            image_words: 1 << 12,
+        };
+        let region = Region::create(&self.dir.join(REGION_NAME), shape.words()).unwrap();
+        let layout = Layout::format(region.words(), shape).unwrap();
+        layout.set_origin(std::process::id().into(), 1_000);
+        layout.set_workers_running(2);
+        region.publish().unwrap();
+        layout
+    }
+
+    pub(super) fn run(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_ucproxy"))
+            .arg("--runtime-dir")
+            .arg(&self.dir)
+            .args(args)
+            .output()
+            .unwrap()
+    }
+
+    pub(super) fn text(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    pub(super) fn json(&self, args: &[&str]) -> Value {
+        serde_json::from_str(&self.text(args)).unwrap()
+    }
+
+    pub(super) fn file(&self, name: &str, text: &str) -> String {
+        let path = self.dir.join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
