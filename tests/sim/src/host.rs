@@ -118,7 +118,7 @@ pub struct Host {
     touched: BTreeSet<ConnId>,
     timers: BTreeSet<(Now, ConnId)>,
     accepted: VecDeque<ConnId>,
-    datagrams: VecDeque<Datagram>,
+    datagrams: Vec<Datagram>,
     reports: Vec<IcmpReport>,
     /// ICMP messages that have arrived, from their type on.
     icmp: Vec<Vec<u8>>,
@@ -162,7 +162,7 @@ impl Host {
             touched: BTreeSet::new(),
             timers: BTreeSet::new(),
             accepted: VecDeque::new(),
-            datagrams: VecDeque::new(),
+            datagrams: Vec::new(),
             reports: Vec::new(),
             icmp: Vec::new(),
             next_conn: 0,
@@ -282,9 +282,12 @@ impl Host {
         self.send_packet(&datagram(src, to, payload));
     }
 
-    /// Takes the oldest datagram that has arrived.
-    pub fn take_datagram(&mut self) -> Option<Datagram> {
-        self.datagrams.pop_front()
+    /// Takes the datagrams that have arrived at one of our ports.
+    pub fn take_datagrams(&mut self, port: u16) -> Vec<Datagram> {
+        let arrived = std::mem::take(&mut self.datagrams).into_iter();
+        let (taken, left) = arrived.partition(|datagram| datagram.to.port() == port);
+        self.datagrams = left;
+        taken
     }
 
     /// Sends an IP packet as it is.
@@ -388,7 +391,7 @@ impl Host {
         match packet.protocol {
             proto::TCP if self.stack.locality(packet.dst).is_ours() => self.on_tcp(&frame, packet),
             proto::UDP if self.stack.locality(packet.dst).is_ours() => {
-                self.datagrams.push_back(Datagram {
+                self.datagrams.push(Datagram {
                     from: (packet.src, packet.src_port).into(),
                     to: (packet.dst, packet.dst_port).into(),
                     payload: frame.data()[packet.payload_range()].to_vec(),

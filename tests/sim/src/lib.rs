@@ -15,9 +15,12 @@
     reason = "a laboratory for tests, which fail where it does"
 )]
 
+mod agent;
+mod call;
 mod conn;
 mod host;
 mod lab;
+mod media;
 mod pki;
 mod proxy;
 mod random;
@@ -26,9 +29,12 @@ mod setup;
 mod sip;
 mod world;
 
+pub use agent::{Agent, Audio, DESK_NUMBER, Dialog, PHONE_NUMBER, ack_refusal, cancel, endpoint};
+pub use call::{Call, DESK_RTP, PHONE_RTP, Party};
 pub use conn::{Conn, ConnId};
 pub use host::{Datagram, Host, HostSpec, datagram};
 pub use lab::{DESK, Lab, MANAGER, PHONE, STRANGER};
+pub use media::{Heard, MediaEnd, Sdes};
 pub use pki::{Authority, Identity, KeyRing, Leaf};
 pub use proxy::{Proxy, Snapshot};
 pub use random::Random;

@@ -193,6 +193,10 @@ impl Drop for World {
         }
         if let Some(mut proxy) = self.proxy.take() {
             proxy.stop(self.now);
+            // Records of streams are cleared some at a time.
+            for _ in 0..8 {
+                proxy.poll(self.now);
+            }
             // What the workers sent last is theirs until it has left the port.
             for segment in &mut self.segments {
                 segment.collect(self.now);
