@@ -3,12 +3,12 @@
 use core::net::IpAddr;
 
 use pipeline::Leg;
-use sip::{Edits, Message, Method, Name, NameAddr, Span, Uri, Via};
+use sip::{Edits, Message, Method, Name, NameAddr, Span, Uri};
 
 use crate::addresses::{Addresses, Party};
 use crate::store::{Bindings, Mapping, Targets, take_original};
-use crate::transaction::Transaction;
 use crate::uri::{Change, authority, rewrite};
+use crate::vias::Vias;
 
 /// Fields that hold the way back through proxies.
 const ROUTES: [Name; 4] = [
@@ -28,6 +28,14 @@ pub(crate) struct Translation {
     service_routes: Vec<Mapping>,
 }
 
+/// What a response repeats of its request, as the sender of the request wrote it.
+#[derive(Debug, Default)]
+pub(crate) struct Echo {
+    vias: Vias,
+    /// Record-Route entries.
+    routes: Vec<Mapping>,
+}
+
 /// One message on its way from a leg to the other.
 struct Passage<'a> {
     from: Leg,
@@ -45,40 +53,36 @@ impl Translation {
         }
     }
 
-    /// Translates a request. Returns the Record-Route entries as they came and as they leave.
-    pub(crate) fn request(
-        &mut self,
-        from: Leg,
-        message: &Message,
-        edits: &mut Edits,
-    ) -> Vec<Mapping> {
+    /// Translates a request. Returns what its response gets back.
+    pub(crate) fn request(&mut self, from: Leg, message: &Message, edits: &mut Edits) -> Echo {
         self.learn_names(from, message);
+        let vias = Vias::replace(message, &self.addresses.face(from.other()), edits);
         let mut passage = Passage {
             from,
             message,
             edits,
         };
         self.request_uri(&mut passage);
-        self.own_via(&mut passage);
-        self.fields(&mut passage, &[])
+        let routes = self.fields(&mut passage, &[]);
+        Echo { vias, routes }
     }
 
-    /// Translates a response to the request of `transaction`.
+    /// Translates a response to a request that was translated with `echo`.
     pub(crate) fn response(
         &mut self,
         from: Leg,
         message: &Message,
         edits: &mut Edits,
-        transaction: &Transaction,
+        echo: &Echo,
     ) {
+        let peer = self.addresses.face(from.other()).peer;
+        echo.vias.restore(message, peer, edits);
         let mut passage = Passage {
             from,
             message,
             edits,
         };
-        let via = self.restored_via(from.other(), &transaction.via);
-        passage.edits.replace(message.via().span, via);
-        self.fields(&mut passage, &transaction.routes);
+        self.fields(&mut passage, &echo.routes);
     }
 
     fn fields(&mut self, passage: &mut Passage<'_>, echoed: &[Mapping]) -> Vec<Mapping> {
@@ -185,33 +189,6 @@ impl Translation {
         }
     }
 
-    /// The topmost Via of a request becomes ours; those below are other hops'.
-    fn own_via(&self, passage: &mut Passage<'_>) {
-        let via = passage.message.via();
-        let face = self.addresses.face(passage.from.other());
-        if via.transport.of(passage.message.bytes()) != face.transport.via().as_bytes() {
-            passage.edits.replace(via.transport, face.transport.via());
-        }
-        passage.edits.replace(via.sent_by, face.local.to_string());
-    }
-
-    /// The Via that the sender of the request on `leg` wrote, with what a server fills in for a
-    /// sender that asks for it (RFC 3581 §4).
-    fn restored_via(&self, leg: Leg, original: &[u8]) -> Vec<u8> {
-        let via = Via::parse(original, Span::new(0, original.len()));
-        let rport = via.ok().and_then(|via| via.params.find(original, "rport"));
-        match rport.filter(|param| param.value.is_none()) {
-            Some(param) => {
-                let peer = self.addresses.face(leg).peer;
-                let filled = format!("={};received={}", peer.port(), peer.ip());
-                let mut edits = Edits::new();
-                edits.insert(param.name.end, filled);
-                edits.apply(original)
-            }
-            None => original.to_vec(),
-        }
-    }
-
     fn routes(&self, passage: &mut Passage<'_>, name: Name, echoed: &[Mapping]) -> Vec<Mapping> {
         let message = passage.message;
         let bytes = message.bytes();
@@ -270,12 +247,14 @@ impl Translation {
             .into_iter()
             .filter_map(|v| NameAddr::parse(bytes, v).ok());
         let contacts: Vec<_> = contacts.filter(|c| c.uri.is_sip()).collect();
-        let is_target = carries_target(message) && contacts.len() == 1;
+        let is_senders = names_sender(message) && contacts.len() == 1;
         for contact in &contacts {
             let text = contact.uri.span.of(bytes);
-            let new = if is_target {
+            let new = if is_senders {
                 let new = self.ours(passage.from, &contact.uri, bytes);
-                self.learn_target(passage, &contact.uri, &new, recorded);
+                if carries_target(message) {
+                    self.learn_target(passage, &contact.uri, &new, recorded);
+                }
                 Some(new)
             } else if self.is_registration(passage, contact, contacts.len()) {
                 let new = self.ours(passage.from, &contact.uri, bytes);
@@ -389,6 +368,15 @@ impl Translation {
             passage.edits.replace(uri.host, authority(host, None));
         }
     }
+}
+
+/// Whether the one Contact of `message` is its sender's own: not so where it lists bindings or
+/// says where to try instead (RFC 3261 §20.10).
+fn names_sender(message: &Message) -> bool {
+    message.method() != Method::Register
+        && message
+            .status()
+            .is_none_or(|s| !matches!(s, 300..=399 | 485))
 }
 
 /// Whether the one Contact of `message` is where its sender takes the requests of a dialog.

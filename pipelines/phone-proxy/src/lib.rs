@@ -29,6 +29,7 @@ mod session;
 mod store;
 mod transaction;
 mod uri;
+mod vias;
 
 #[cfg(test)]
 mod tests;

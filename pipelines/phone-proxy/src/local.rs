@@ -5,6 +5,7 @@ use pipeline::{CallId, Event, Leg, Output};
 use sip::{Frame, Framer, Limits, Message, Method, Parsed, TransactionId};
 
 use crate::body;
+use crate::headers::Echo;
 use crate::keys::token;
 use crate::negotiate::{Described, names};
 use crate::session::Session;
@@ -226,15 +227,14 @@ impl Session {
     }
 
     fn insert(&mut self, caller: Leg, id: TransactionId, state: State, now: Now) {
-        let (via, routes) = (Vec::new(), Vec::new());
-        let deadline = now + LINGER;
-        self.transactions[caller].insert(Transaction {
+        let (echo, deadline) = (Echo::default(), now + LINGER);
+        let new = Transaction {
             id,
-            via,
-            routes,
+            echo,
             state,
             deadline,
-        });
+        };
+        self.transactions[caller].insert(new);
     }
 
     /// Forgets a call and closes its media.

@@ -8,11 +8,12 @@ use sip::{Edits, Message, Method, Name, Span, TransactionId};
 
 use crate::body;
 use crate::call::{Call, Names};
+use crate::headers::Echo;
 use crate::local::reparse;
 use crate::negotiate::{Described, names};
 use crate::session::Session;
-use crate::store::Mapping;
 use crate::transaction::{Invite, LINGER, State, Transaction, patience};
+use crate::vias::Vias;
 
 impl Session {
     /// Takes in a request: refuses it, answers it, holds it, or sends it on.
@@ -154,7 +155,7 @@ impl Session {
             return;
         };
         let mut edits = Edits::new();
-        let routes = translation.request(leg, message, &mut edits);
+        let echo = translation.request(leg, message, &mut edits);
         if let Some((span, text)) = body {
             edits.replace(span, text);
         }
@@ -168,7 +169,7 @@ impl Session {
         }
         let bytes = message.render(edits);
         if message.method() != Method::Ack {
-            self.remember(leg, message, routes, &bytes, now);
+            self.remember(leg, message, echo, &bytes, now);
         }
         self.send(leg.other(), bytes);
         match message.method() {
@@ -185,14 +186,7 @@ impl Session {
         }
     }
 
-    fn remember(
-        &mut self,
-        leg: Leg,
-        message: &Message,
-        routes: Vec<Mapping>,
-        sent: &[u8],
-        now: Now,
-    ) {
+    fn remember(&mut self, leg: Leg, message: &Message, echo: Echo, sent: &[u8], now: Now) {
         let invite = (message.method() == Method::Invite).then(|| {
             let cancel = reparse(sent).and_then(|sent| sip::request::cancel(&sent));
             let head = message.frame().to_head();
@@ -204,8 +198,7 @@ impl Session {
         let wait = patience(message.method(), self.invite_timeout());
         self.transactions[leg].insert(Transaction {
             id: TransactionId::of(message),
-            via: message.via().span.of(message.bytes()).to_vec(),
-            routes,
+            echo,
             state: State::Pending(invite),
             deadline: now + wait,
         });
@@ -241,11 +234,14 @@ impl Session {
     }
 }
 
-/// Octets of a name that is remembered: a Call-ID, a tag, a branch, a Via, a URI.
+/// Octets of a name that is remembered: a Call-ID, a tag, a branch.
 const NAME_MAX: usize = 1024;
 
-/// Octets of a message's route entries, which are remembered too.
-const ROUTES_MAX: usize = 4096;
+/// Octets of one contact, whose URI is remembered.
+const CONTACT_MAX: usize = 2048;
+
+/// Octets of each field that lists hops, which are remembered too.
+const HOPS_MAX: usize = 4096;
 
 /// Whether a message names things at a length that is not worth remembering.
 pub(crate) fn is_oversized(message: &Message) -> bool {
@@ -255,23 +251,12 @@ pub(crate) fn is_oversized(message: &Message) -> bool {
         message.to_tag(),
         message.branch(),
     ];
-    let via = message.via().span.len();
     let frame = message.frame();
-    let octets = |name: Name| {
-        frame
-            .fields_named(name)
-            .map(|f| f.value.len())
-            .sum::<usize>()
-    };
-    let longest_contact = frame
-        .fields_named(Name::Contact)
-        .map(|f| f.value.len())
-        .max();
+    let octets = |name: Name| -> usize { frame.fields_named(name).map(|f| f.value.len()).sum() };
+    let contacts = frame.values(Name::Contact).unwrap_or_default();
+    let hops = [Name::RecordRoute, Name::Route, Name::ServiceRoute];
     names.iter().any(|name| name.len() > NAME_MAX)
-        || via > NAME_MAX
-        || longest_contact.is_some_and(|len| len > 4 * NAME_MAX)
-        || [Name::RecordRoute, Name::Route, Name::ServiceRoute]
-            .map(octets)
-            .iter()
-            .any(|n| *n > ROUTES_MAX)
+        || contacts.iter().any(|contact| contact.len() > CONTACT_MAX)
+        || Vias::octets(message) > HOPS_MAX
+        || hops.into_iter().any(|name| octets(name) > HOPS_MAX)
 }

@@ -140,7 +140,7 @@ impl Session {
             return;
         };
         let mut edits = Edits::new();
-        translation.response(leg, message, &mut edits, transaction);
+        translation.response(leg, message, &mut edits, &transaction.echo);
         if let Some((span, text)) = body {
             edits.replace(span, text);
         }

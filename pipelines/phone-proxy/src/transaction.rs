@@ -5,7 +5,7 @@ use core::time::Duration;
 use abi::Now;
 use sip::{Frame, Message, Method, TransactionId};
 
-use crate::store::Mapping;
+use crate::headers::Echo;
 
 /// How long a transaction other than INVITE may take, and how long one that is answered is
 /// remembered (RFC 3261 §17, 64 times T1).
@@ -15,10 +15,8 @@ pub(crate) const LINGER: Duration = Duration::from_secs(32);
 #[derive(Debug)]
 pub(crate) struct Transaction {
     pub(crate) id: TransactionId,
-    /// The sender's Via, which the response gets back.
-    pub(crate) via: Vec<u8>,
-    /// Record-Route entries as they came, which the response gets back.
-    pub(crate) routes: Vec<Mapping>,
+    /// What the response gets back.
+    pub(crate) echo: Echo,
     pub(crate) state: State,
     pub(crate) deadline: Now,
 }
@@ -77,8 +75,7 @@ impl Transactions {
     pub(crate) fn answered(&mut self, request: &Message, now: Now) {
         self.insert(Transaction {
             id: TransactionId::of(request),
-            via: Vec::new(),
-            routes: Vec::new(),
+            echo: Echo::default(),
             state: State::Answered,
             deadline: now + LINGER,
         });
