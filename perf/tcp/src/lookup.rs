@@ -7,10 +7,14 @@ use flow::{FlowKey, FlowTable, HashSeed, LOOKUP_BURST};
 use crate::clock::{Random, nanos_each};
 use crate::wire::ends;
 
-const LOOKUPS: usize = 1 << 20;
+const LOOKUPS: usize = 1 << 18;
+const REPEATS: usize = 20;
 
 pub(crate) fn run(out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "flow lookups in random order, ns each")?;
+    writeln!(
+        out,
+        "flow lookups in random order, ns each, the best of {REPEATS} runs"
+    )?;
     writeln!(out, "  flows   one hit   burst hit   one miss   burst miss")?;
     for count in [1_000, 10_000, 100_000, 1_000_000_u32] {
         let mut table = FlowTable::new(count, HashSeed::from_bytes(&seed()));
@@ -24,13 +28,19 @@ pub(crate) fn run(out: &mut impl Write) -> io::Result<()> {
         let hits = draw(&known, 1);
         let unknown: Vec<u32> = (count..2 * count).collect();
         let misses = draw(&unknown, 2);
-        let times = [
-            one_by_one(&table, &hits, true),
-            in_bursts(&table, &hits, true),
-            one_by_one(&table, &misses, false),
-            in_bursts(&table, &misses, false),
-        ];
-        let [one_hit, burst_hit, one_miss, burst_miss] = times;
+        let mut best = [f64::INFINITY; 4];
+        for _ in 0..REPEATS {
+            let times = [
+                one_by_one(&table, &hits, true),
+                in_bursts(&table, &hits, true),
+                one_by_one(&table, &misses, false),
+                in_bursts(&table, &misses, false),
+            ];
+            best.iter_mut()
+                .zip(times)
+                .for_each(|(best, time)| *best = best.min(time));
+        }
+        let [one_hit, burst_hit, one_miss, burst_miss] = best;
         writeln!(
             out,
             "{count:>7}   {one_hit:>7.1}   {burst_hit:>9.1}   {one_miss:>8.1}   {burst_miss:>10.1}"
