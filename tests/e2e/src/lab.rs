@@ -130,6 +130,29 @@ pub struct Lab {
     _turn: File,
 }
 
+/// Routes the link and, by `router`, everything else. What has no address of its own speaks from
+/// `phone`: phones bind their signalling to an address but not their media, and media from another
+/// address than the signalled one is refused.
+fn route(hosts: &Netns, phone: IpAddr, router: IpAddr) -> Result<()> {
+    let (family, network) = match phone {
+        IpAddr::V4(a) => {
+            let [b, c, d, _] = a.octets();
+            ("-4", format!("{b}.{c}.{d}.0/24"))
+        }
+        IpAddr::V6(a) => {
+            let [b, c, d, ..] = a.segments();
+            ("-6", format!("{b:x}:{c:x}:{d:x}::/64"))
+        }
+    };
+    let (src, via) = (phone.to_string(), router.to_string());
+    hosts.ip(&[
+        family, "route", "replace", &network, "dev", "eth0", "src", &src,
+    ])?;
+    hosts
+        .ip(&[family, "route", "add", "default", "via", &via, "src", &src])
+        .map(drop)
+}
+
 /// Held by the one lab that is up.
 const TURN: &str = "/run/lock/ucproxy-lab.lock";
 
@@ -220,16 +243,13 @@ impl Lab {
         }
         hosts.ip(&["link", "set", "eth0", "up"])?;
         proxy.ip(&["link", "set", link, "up"])?;
-        hosts.ip(&["route", "add", "default", "via", &router.v4().to_string()])?;
-        hosts.ip(&[
-            "-6",
-            "route",
-            "add",
-            "default",
-            "via",
-            &router.v6().to_string(),
-        ])?;
-        Ok(())
+        let phone = if router == Host::InsideRouter {
+            Host::InsidePhone
+        } else {
+            Host::OutsidePhone
+        };
+        route(hosts, phone.v4(), router.v4())?;
+        route(hosts, phone.v6(), router.v6())
     }
 
     fn route_by_kernel(&self) -> Result<()> {
