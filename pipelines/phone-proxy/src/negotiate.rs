@@ -224,10 +224,12 @@ impl Session {
         let rules = self.rules();
         let mut lines = Vec::with_capacity(exchange.lines.len());
         for (index, offered) in exchange.lines.iter().enumerate() {
-            let said = match sdp.media().get(index) {
-                Some(_) => Said::read(sdp, index)?,
-                None => None,
-            };
+            // What an answer says of a stream that was not offered does not count.
+            let answer = offered.as_ref().zip(sdp.media().get(index));
+            let said = answer
+                .map(|_| Said::read(sdp, index))
+                .transpose()?
+                .flatten();
             let (Some(offered), Some(said)) = (offered, said) else {
                 lines.push(None);
                 continue;

@@ -330,3 +330,52 @@ fn what_would_lead_past_us_is_taken_out() {
     }
     assert_eq!(lab.plan().sides.client.remote.unwrap().rtcp.port(), 4500);
 }
+
+#[test]
+fn streams_that_nobody_here_carries_are_rejected_on_both_sides() {
+    let mut lab = Lab::new();
+    let more =
+        "m=application 4300 TCP/BFCP *\nm=video 4100 UDP/TLS/RTP/SAVPF 96\na=setup:actpass\n";
+    let inside = lab.phone(&from_phone(
+        "INVITE 1 i",
+        &with_sdp(&secure_sdp(4000, more)),
+    ));
+    assert!(inside.contains("m=application 0 TCP/BFCP *\nm=video 0 UDP/TLS/RTP/SAVPF 96\n"));
+    // An answer that takes them all the same gets no further.
+    let answer = sdp(
+        "10.10.0.77",
+        5000,
+        "AVP",
+        "m=application 5300 TCP/BFCP *\nm=video 5100 RTP/AVP 96\n",
+    );
+    let ok = lab.server(&by_server("200 OK", "INVITE 1 i s", &with_sdp(&answer)));
+    assert!(
+        ok.contains("m=application 0 TCP/BFCP *\nm=video 0 "),
+        "{ok}"
+    );
+    assert_eq!(lab.pins.len(), 1);
+}
+
+#[test]
+fn fax_is_relayed_in_clear_where_it_is_allowed() {
+    let fax = "v=0\no=- 1 1 IN IP4 192.168.1.50\ns=-\nc=IN IP4 192.168.1.50\nt=0 0\n\
+               m=image 4000 udptl t38\na=T38FaxMaxDatagram:400\n";
+    let mut lab = Lab::new();
+    let inside = lab.phone(&from_phone("INVITE 1 i", &with_sdp(fax)));
+    assert!(
+        inside.contains("m=image 20010 udptl t38\na=T38FaxMaxDatagram:400\n"),
+        "{inside}"
+    );
+    assert_eq!(lab.plan().kind, pipeline::MediaKind::Datagram);
+    assert!(!lab.plan().is_counted());
+    let config = crate::RawConfig {
+        fax: false,
+        ..crate::RawConfig::default()
+    };
+    let mut lab = Lab::with(super::Setup {
+        config,
+        ..super::Setup::default()
+    });
+    assert_eq!(lab.phone(&from_phone("INVITE 1 i", &with_sdp(fax))), "");
+    assert_eq!(lab.refused, [(Leg::Client, Reason::SdpUnsupported)]);
+}
