@@ -26,7 +26,8 @@ how fast: --rate PACKETS/S (else as fast as the proxy takes it)
           --stored N      N packets made ahead of time; they carry no time
           --seconds S     packets made as they are sent, which carry the time
           --repeat N      so many times, each a line of JSON
-where:    --cpu N   --hugepages   --descriptors N   --warm-up PACKETS/S";
+where:    --cpu N   --hugepages   --descriptors N   --warm-up PACKETS/S
+          --mirror        something else stands between the ports and sends every frame on";
 
 /// What is asked for.
 #[derive(Clone, Debug)]
@@ -50,6 +51,7 @@ pub(crate) struct Run {
     pub(crate) hugepages: bool,
     pub(crate) descriptors: u16,
     pub(crate) warm_up: f64,
+    pub(crate) mirror: bool,
 }
 
 /// How much of it.
@@ -171,6 +173,7 @@ impl Run {
             hugepages: given.flag("hugepages")?,
             descriptors: given.number("descriptors")?.unwrap_or(1_024),
             warm_up: given.number("warm-up")?.unwrap_or(100_000.0),
+            mirror: given.flag("mirror")?,
         })
     }
 }

@@ -57,6 +57,21 @@ impl Listener {
         })
     }
 
+    /// A listener for what a mirror makes of the packets of the peer of `side`: it sends them on
+    /// as they are, to be received at `end`. They are not opened.
+    pub(crate) const fn mirrored(end: End, side: &Side, media: Media) -> Self {
+        Self {
+            end,
+            media,
+            from: side.peer,
+            to: side.local,
+            rtcp_mux: side.rtcp_mux,
+            receiver: None,
+            packets: 0,
+            reports: 0,
+        }
+    }
+
     /// Whether a packet with these addresses is one that the proxy owes this listener.
     pub(crate) fn expects(&self, end: End, src: SocketAddr, dst: SocketAddr, report: bool) -> bool {
         let above = u16::from(report && !self.rtcp_mux);

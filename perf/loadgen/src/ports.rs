@@ -83,11 +83,17 @@ fn drive(
     clock: Clock,
 ) -> Result<Vec<Report>, LoadError> {
     let source = Source::new(streams, &run.traffics)?;
-    let sink = Sink::new(streams, &run.traffics)?;
+    let sink = if run.mirror {
+        Sink::mirrored(streams, &run.traffics)?
+    } else {
+        Sink::new(streams, &run.traffics)?
+    };
     let stations = Stations::new(ends.outside.info().mac, ends.inside.info().mac);
     let link = Link::new(stations, streams);
     let mut drive = Drive::new(ends, source, sink, link, || clock.now());
-    drive.resolve(PATIENCE * 1_000_000_000)?;
+    if !run.mirror {
+        drive.resolve(PATIENCE * 1_000_000_000)?;
+    }
     drive.warm_up(run.warm_up)?;
     let mut reports = Vec::new();
     for _ in 0..run.repeat {

@@ -13,7 +13,7 @@ use wire::{BURST, Burst, Frame, Packet, Parsed, proto};
 use crate::ciphers::{self, Ciphers};
 use crate::listener::Listener;
 use crate::packet::{self, Packets};
-use crate::synth::Keys;
+use crate::source::talkers;
 use crate::{End, LoadError, Stream, Traffics};
 
 /// Longest delay that the histogram tells apart: ten seconds.
@@ -56,6 +56,8 @@ pub struct Sink {
     packets: Packets,
     counts: Counts,
     delay: Histogram<u64>,
+    /// Whether packets come back as they went, so that there is nothing to open or compare.
+    mirrored: bool,
 }
 
 /// A packet for a listener.
@@ -75,24 +77,39 @@ impl Sink {
     /// # Errors
     /// [`LoadError::Key`], [`LoadError::Crypto`], [`LoadError::NoStreams`].
     pub fn new(streams: &[Stream], traffics: &Traffics) -> Result<Self, LoadError> {
-        let mut ciphers = Ciphers::new()?;
-        let mut order: Vec<&Stream> = streams.iter().collect();
-        Keys::new(traffics.seed).shuffle(&mut order);
-        let mut listeners = Vec::new();
-        for (number, stream) in (0..).zip(order) {
-            for end in traffics.direction.ends() {
-                let (end, media) = (end.other(), traffics.mix.media(number));
-                listeners.push(Listener::new(end, end.side(stream), media, &mut ciphers)?);
-            }
+        let mut sink = Self::empty(false)?;
+        for (stream, media, end) in talkers(streams, traffics) {
+            let (end, side) = (end.other(), end.other().side(stream));
+            let listener = Listener::new(end, side, media, &mut sink.ciphers)?;
+            sink.listeners.push(listener);
         }
+        Ok(sink)
+    }
+
+    /// As [`Sink::new`], for something in place of the proxy that sends every frame on as it is.
+    /// Packets are told apart and counted, not compared.
+    ///
+    /// # Errors
+    /// As [`Sink::new`].
+    pub fn mirrored(streams: &[Stream], traffics: &Traffics) -> Result<Self, LoadError> {
+        let mut sink = Self::empty(true)?;
+        for (stream, media, end) in talkers(streams, traffics) {
+            let listener = Listener::mirrored(end.other(), end.side(stream), media);
+            sink.listeners.push(listener);
+        }
+        Ok(sink)
+    }
+
+    fn empty(mirrored: bool) -> Result<Self, LoadError> {
         // Three digits; the bounds are right by construction.
         let delay = Histogram::new_with_bounds(1, DELAY_MAX_NS, 3);
         Ok(Self {
-            listeners,
-            ciphers,
+            listeners: Vec::new(),
+            ciphers: Ciphers::new()?,
             packets: Packets::default(),
             counts: Counts::default(),
             delay: delay.map_err(|_| LoadError::NoStreams)?,
+            mirrored,
         })
     }
 
@@ -227,6 +244,11 @@ impl Sink {
             && receiver.commit(plan, Now::from_nanos(nanos)).is_err()
         {
             self.counts.refused += 1;
+            return;
+        }
+        if self.mirrored {
+            self.counts.packets += u64::from(!arrival.report);
+            self.counts.reports += u64::from(arrival.report);
             return;
         }
         let ssrc = packet::ssrc(u32::try_from(arrival.listener).unwrap_or(u32::MAX));

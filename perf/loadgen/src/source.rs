@@ -8,7 +8,7 @@ use wire::BURST;
 
 use crate::bad::Fault;
 use crate::ciphers::{self, Ciphers};
-use crate::packet::{Mix, Packets};
+use crate::packet::{Media, Mix, Packets};
 use crate::synth::Keys;
 use crate::talker::Talker;
 use crate::{Direction, End, LoadError, Stations, Stream};
@@ -81,29 +81,27 @@ pub struct Source {
 }
 
 impl Source {
-    /// Talkers for `streams`, in another order than theirs: neighbours in a table of the proxy's
-    /// are no neighbours in time. Inward talkers stand before outward ones of the same stream.
+    /// Talkers for `streams`.
     ///
     /// # Errors
     /// [`LoadError::Key`], [`LoadError::Crypto`], [`LoadError::NoStreams`].
     pub fn new(streams: &[Stream], traffics: &Traffics) -> Result<Self, LoadError> {
         let mut ciphers = Ciphers::new()?;
-        let mut order: Vec<&Stream> = streams.iter().collect();
-        Keys::new(traffics.seed).shuffle(&mut order);
-        let mut talkers = Vec::new();
-        for (number, stream) in (0..).zip(order) {
-            for end in traffics.direction.ends() {
-                let talker = u32::try_from(talkers.len()).unwrap_or(u32::MAX);
-                let side = end.side(stream);
-                let media = traffics.mix.media(number);
-                talkers.push(Talker::new(talker, *end, side, media, &mut ciphers)?);
-            }
+        let mut made = Vec::new();
+        for (number, (stream, media, end)) in (0..).zip(talkers(streams, traffics)) {
+            made.push(Talker::new(
+                number,
+                end,
+                end.side(stream),
+                media,
+                &mut ciphers,
+            )?);
         }
-        if talkers.is_empty() {
+        if made.is_empty() {
             return Err(LoadError::NoStreams);
         }
         Ok(Self {
-            talkers,
+            talkers: made,
             ciphers,
             packets: Packets::default(),
             rtcp: traffics.rtcp,
@@ -282,4 +280,19 @@ impl Source {
         }
         Ok(tags)
     }
+}
+
+/// Every talker of `streams`, in another order than theirs, so that neighbours in a table of the
+/// proxy's are no neighbours in time: its stream, its media and the end that it sends from.
+pub(crate) fn talkers<'s>(
+    streams: &'s [Stream],
+    traffics: &Traffics,
+) -> impl Iterator<Item = (&'s Stream, Media, End)> {
+    let (mix, ends) = (traffics.mix, traffics.direction.ends());
+    let mut order: Vec<&Stream> = streams.iter().collect();
+    Keys::new(traffics.seed).shuffle(&mut order);
+    (0..).zip(order).flat_map(move |(number, stream)| {
+        ends.iter()
+            .map(move |&end| (stream, mix.media(number), end))
+    })
 }
