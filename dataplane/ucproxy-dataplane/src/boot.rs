@@ -223,7 +223,9 @@ fn pool_config(boot: &Boot) -> PoolConfig {
         } else {
             default.mbufs
         },
-        data_room: default.data_room.max(mtu.saturating_add(dpdk::FRAME_OVERHEAD)),
+        data_room: default
+            .data_room
+            .max(mtu.saturating_add(dpdk::FRAME_OVERHEAD)),
         ..default
     }
 }
