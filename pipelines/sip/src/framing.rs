@@ -116,6 +116,8 @@ impl Framer {
                     cr = false;
                     lines += 1;
                 }
+                // What came before is told first, so that cutting the stream changes nothing.
+                _ if lines > before => break,
                 _ if cr || !is_token(byte) => return Err(lost(Cause::NotSip, 0)),
                 _ => break,
             }
@@ -195,7 +197,7 @@ impl Head {
             return Err(lost(Cause::LineTooLong, self.line_at));
         }
         if at + piece.len() > limits.header_block {
-            return Err(lost(Cause::HeaderBlockTooLong, at));
+            return Err(lost(Cause::HeaderBlockTooLong, limits.header_block));
         }
         self.bytes.extend_from_slice(piece);
         // The first line tells whether the peer speaks SIP at all: there, anything binary does.

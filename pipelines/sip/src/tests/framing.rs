@@ -188,3 +188,14 @@ fn every_octet_is_kept_once() {
     }
     assert_eq!(framer.held(), 0);
 }
+
+#[test]
+fn blank_lines_are_told_before_what_is_wrong_behind_them() {
+    let (mut framer, mut input) = (Framer::new(Limits::default()), &b"\r\n\r\x00"[..]);
+    let first = framer.read(&mut input).unwrap();
+    assert_eq!(first, Parsed::Blank { lines: 1, pings: 0 });
+    assert_eq!(
+        framer.read(&mut input).unwrap_err().error.cause,
+        Cause::NotSip
+    );
+}
