@@ -3,6 +3,7 @@
 mod bad_input;
 mod calls;
 mod dialogs;
+mod disorder;
 mod hiding;
 mod lab;
 mod offers;
