@@ -37,6 +37,8 @@ pub(super) struct Entry<F> {
     pub(super) asked: u8,
     /// Somebody else claimed the address: ask everyone, not just the station known.
     pub(super) disputed: bool,
+    /// Another worker asked too, and does not see an answer that comes here.
+    pub(super) wanted_elsewhere: bool,
     pub(super) confirmed_at: Now,
     /// When the state must be looked at.
     pub(super) deadline: Now,

@@ -153,7 +153,8 @@ impl<F> NeighborTable<F> {
         if !entry.is_asking() && !same_station {
             return None;
         }
-        let is_news = !same_station || now.since(entry.confirmed_at) > half_life;
+        let is_old = now.since(entry.confirmed_at) > half_life;
+        let is_news = !same_station || is_old || entry.wanted_elsewhere;
         Some(self.confirm(slot, header, is_news, now))
     }
 
@@ -231,6 +232,7 @@ impl<F> NeighborTable<F> {
             State::Failed => return,
             State::Unresolved | State::Probing => {}
         }
+        entry.wanted_elsewhere = true;
         entry.asked = entry.asked.max(1);
         entry.deadline = retry_at;
         self.wake_at(retry_at);
@@ -316,6 +318,7 @@ impl<F> NeighborTable<F> {
             entry.used = !entry.queue.is_empty();
             entry.asked = 0;
             entry.disputed = false;
+            entry.wanted_elsewhere = false;
             entry.confirmed_at = now;
             entry.deadline = deadline;
             frames = core::mem::take(&mut entry.queue);
@@ -361,6 +364,7 @@ impl<F> NeighborTable<F> {
             used: true,
             asked: 0,
             disputed: false,
+            wanted_elsewhere: false,
             confirmed_at: now,
             deadline,
             queue: Vec::new(),

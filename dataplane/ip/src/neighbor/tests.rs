@@ -290,6 +290,15 @@ fn question_of_another_worker_makes_its_answer_welcome() {
 }
 
 #[test]
+fn answer_that_another_worker_waits_for_is_news_however_fresh_the_last_one_is() {
+    let (mut table, _) = resolved();
+    let answer = |table: &mut Table| table.learn((IF, ip(1)), header(mac(1)), at(6));
+    table.expect_answer((IF, ip(1)), blank(), at(5));
+    assert!(answer(&mut table).unwrap().is_news);
+    assert!(!answer(&mut table).unwrap().is_news);
+}
+
+#[test]
 fn cleared_table_knows_nobody_and_old_handles_miss() {
     let (mut table, hop) = resolved();
     table.clear();
