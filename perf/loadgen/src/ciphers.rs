@@ -42,14 +42,9 @@ impl Expand for Ciphers {
     }
 }
 
-/// The job of one packet.
-pub(crate) fn job<'a>(
-    key: &'a Key,
-    op: Op,
-    packet: &'a mut [u8],
-    plan: &CipherJob,
-    tag: Tag,
-) -> Job<'a> {
+/// The job of one packet: `plan` says where things lie in it.
+#[must_use]
+pub fn job<'a>(key: &'a Key, op: Op, packet: &'a mut [u8], plan: &CipherJob, tag: Tag) -> Job<'a> {
     let span = |span: srtp::Span| Span {
         start: span.start,
         len: span.len,

@@ -26,7 +26,7 @@ use core::net::SocketAddr;
 use abi::Reason;
 
 pub use bad::Fault;
-pub use ciphers::Ciphers;
+pub use ciphers::{Ciphers, job};
 pub use drive::{Delay, Drive, Ends, Load, Report};
 pub use link::{Link, Stations};
 pub use packet::{Media, Mix};
