@@ -319,7 +319,10 @@ impl TlsLeg {
                     self.octets.output.push(&alert);
                     return self.fail(Reason::TlsVersion);
                 }
-                engine::flush_alert(&mut **connection, &mut self.octets);
+                match refusal::no_certificate_alert(error, connection.protocol_version()) {
+                    Some(alert) => self.octets.output.push(&alert),
+                    None => engine::flush_alert(&mut **connection, &mut self.octets),
+                }
             }
             Engine::Client(connection) => engine::flush_alert(&mut **connection, &mut self.octets),
             Engine::Clear | Engine::Ended => {}

@@ -1,10 +1,13 @@
 //! Why a leg failed, in the words of [`Reason`].
 
 use abi::Reason;
-use rustls::{CertificateError, Error, InvalidMessage, PeerIncompatible};
+use rustls::{CertificateError, Error, InvalidMessage, PeerIncompatible, ProtocolVersion};
 
 /// Alert protocol_version (RFC 8446 §6.2).
 const PROTOCOL_VERSION: u8 = 70;
+
+/// Alert handshake_failure, for a missing certificate too (RFC 5246 §7.4.6).
+const HANDSHAKE_FAILURE: u8 = 40;
 
 /// The reason that `error` is counted under; `open` says that the handshake was over.
 pub(crate) fn reason(error: &Error, open: bool) -> Reason {
@@ -48,6 +51,25 @@ pub(crate) fn old_version_alert(error: &Error, hello: &[u8]) -> Option<[u8; 7]> 
         _ => return None,
     };
     Some([21, 3, minor, 0, 2, 2, PROTOCOL_VERSION])
+}
+
+/// The alert that answers a client of TLS 1.2 without a certificate, if that is what `error` says.
+///
+/// rustls sends certificate_required, which only TLS 1.3 knows. The record is in the clear, as
+/// all are before the client's ChangeCipherSpec.
+pub(crate) fn no_certificate_alert(
+    error: &Error,
+    version: Option<ProtocolVersion>,
+) -> Option<[u8; 7]> {
+    let known = (error, version);
+    matches!(
+        known,
+        (
+            Error::NoCertificatesPresented,
+            Some(ProtocolVersion::TLSv1_2)
+        )
+    )
+    .then_some([21, 3, 3, 0, 2, 2, HANDSHAKE_FAILURE])
 }
 
 fn certificate(error: &CertificateError) -> Reason {
