@@ -122,6 +122,13 @@ impl Conn {
         self.outbox.len() + self.tls.pending_output() + self.tcp.pending()
     }
 
+    /// How it stands.
+    pub(crate) fn summary(&self) -> String {
+        let (tcp, tls) = (&self.tcp, self.tls.state());
+        let (unsent, unread) = (self.unsent(), self.inbox.len() + self.tcp.unread());
+        format!("{tcp:?}, TLS {tls:?}, {unsent} octets unsent, {unread} unread")
+    }
+
     pub(crate) fn push(&mut self, octets: &[u8]) {
         self.outbox.extend_from_slice(octets);
     }

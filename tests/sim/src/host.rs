@@ -253,6 +253,11 @@ impl Host {
         self.touch(id).push(octets.as_ref());
     }
 
+    /// Says something below TLS, as it is. Returns how much was taken.
+    pub fn send_below(&mut self, id: ConnId, octets: &[u8]) -> usize {
+        self.touch(id).tcp.send(octets)
+    }
+
     /// Stops or goes on taking what arrives on a connection.
     pub fn set_reading(&mut self, id: ConnId, reading: bool) {
         self.touch(id).set_reading(reading);
@@ -334,6 +339,15 @@ impl Host {
         while let Some(id) = self.touched.pop_first() {
             self.service(id);
         }
+    }
+
+    /// Its connections, one a line.
+    pub(crate) fn summary(&self) -> String {
+        let conns = self
+            .conns
+            .values()
+            .map(|conn| format!("\n  {}", conn.summary()));
+        format!("{}:{}", self.name, conns.collect::<String>())
     }
 
     /// When the host has something to do unless something arrives before.

@@ -95,7 +95,8 @@ impl Lab {
             key: keys.keep(&stands_in),
         };
         let image = setup.image(&credentials);
-        world.add_proxy(&[outside, inside], setup.workers, |nics, now| {
+        let queues = setup.queues.unwrap_or(setup.workers);
+        world.add_proxy(&[outside, inside], (setup.workers, queues), |nics, now| {
             Proxy::start(image, keys, nics, &setup.limits, now)
         });
         for (device, segment) in [(0, outside), (1, inside)] {
@@ -264,8 +265,7 @@ impl Lab {
 
     /// What has moved since the last look, volumes and all, and looks.
     pub fn look(&mut self) -> Snapshot {
-        let before = std::mem::replace(&mut self.seen, self.world.proxy().counters());
-        before
+        std::mem::replace(&mut self.seen, self.world.proxy().counters())
     }
 
     /// How often something has been counted since the last look.
@@ -288,7 +288,11 @@ fn hosts(setup: &Setup) -> [(bool, HostSpec); 4] {
         addresses: vec![place.prefix(setup.family)],
         routers: vec![setup.address(router)],
         vlan,
-        tcp: Params::default(),
+        // A host waits for a peer that takes nothing, as kernels do.
+        tcp: Params {
+            stall: Duration::from_secs(7_200),
+            ..Params::default()
+        },
     };
     let outside = |name, place| (false, spec(name, place, Place::OutsideRouter, setup.vlan));
     let inside = |name, place| (true, spec(name, place, Place::InsideRouter, None));

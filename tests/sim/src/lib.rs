@@ -39,6 +39,6 @@ pub use pki::{Authority, Identity, KeyRing, Leaf};
 pub use proxy::{Proxy, Snapshot};
 pub use random::Random;
 pub use segment::{Segment, Steering, Weather};
-pub use setup::{Addressing, Cluster, Family, Place, Setup, Source};
+pub use setup::{Addressing, Cluster, Credentials, Family, Place, Setup, Source};
 pub use sip::Message;
 pub use world::{HostId, SegmentId, World, proxy_info};

@@ -10,6 +10,7 @@ use abi::records::{SessionRecord, StreamRecord};
 use abi::usage::PoolUsage;
 use abi::{Counter, Limits, Now, Pool, Reason};
 use tls::{HandshakePool, LegLimits, PoolConfig};
+use wire::Nic;
 use wire::sim::{SimCable, SimNic};
 use worker::{Handoff, Policy, PolicyInbox, Worker, WorkerSetup};
 
@@ -94,6 +95,8 @@ impl Proxy {
         now: Now,
     ) -> Self {
         let count = nics.len();
+        let has_queue = |nics: &&Vec<SimNic>| nics.iter().all(|nic| nic.info().has_tx);
+        let queues = nics.iter().take_while(has_queue).count();
         let shape = Shape {
             workers: count,
             sessions: image.boot.sessions_max as usize,
@@ -125,7 +128,7 @@ impl Proxy {
                     id,
                     workers: count,
                     layout,
-                    senders: vec![id; nics.len()],
+                    senders: nics.iter().map(|_| id % queues).collect(),
                     nics,
                     handoff,
                     handshakes,
@@ -261,6 +264,16 @@ impl Proxy {
     #[must_use]
     pub fn cables(&self) -> &[SimCable] {
         &self.cables
+    }
+
+    /// Its counters and sessions.
+    pub(crate) fn summary(&self) -> String {
+        let none = Snapshot {
+            refused: vec![0; Reason::COUNT],
+            counted: vec![0; Counter::COUNT],
+        };
+        let counters = self.counters().since(&none);
+        format!("proxy: {counters:?}\n  {:?}", self.sessions())
     }
 
     /// Checks what must hold whenever no session is left.

@@ -58,8 +58,10 @@ pub enum Steering {
 #[derive(Debug)]
 struct Station {
     mac: MacAddr,
-    /// The far ends of its ports.
-    queues: Vec<SimNic>,
+    /// The far ends of its cables.
+    cables: Vec<SimNic>,
+    /// How many of them are queues: those behind have no port, and nothing may come from them.
+    queues: usize,
     steering: Steering,
     arrived: usize,
 }
@@ -103,12 +105,24 @@ impl Segment {
         }
     }
 
-    /// Adds a station with `queues` queues and gives its ends of the cables.
-    pub fn attach(&mut self, info: NicInfo, queues: usize) -> Vec<SimNic> {
-        let (near, far) = (0..queues).map(|_| SimNic::pair(info, info)).unzip();
+    /// Adds a station with `queues` queues for `users` users, and gives each user its end of a
+    /// cable.
+    ///
+    /// # Panics
+    /// When there are more queues than users.
+    pub fn attach(&mut self, info: NicInfo, users: usize, queues: usize) -> Vec<SimNic> {
+        assert!((1..=users).contains(&queues));
+        let info = |user| NicInfo {
+            has_rx: user < queues,
+            has_tx: user < queues,
+            ..info
+        };
+        let pairs = (0..users).map(|user| SimNic::pair(info(user), info(user)));
+        let (near, far) = pairs.unzip();
         self.stations.push(Station {
-            mac: info.mac,
-            queues: far,
+            mac: info(0).mac,
+            cables: far,
+            queues,
             steering: Steering::default(),
             arrived: 0,
         });
@@ -133,11 +147,15 @@ impl Segment {
     }
 
     /// Takes from the stations what they have sent. Returns whether there was any.
+    ///
+    /// # Panics
+    /// When somebody sent by a queue that is not there.
     pub fn collect(&mut self, now: Now) -> bool {
         let mut any = false;
         for from in 0..self.stations.len() {
-            for queue in 0..self.stations[from].queues.len() {
-                while let Some(frame) = self.stations[from].queues[queue].receive() {
+            for queue in 0..self.stations[from].cables.len() {
+                while let Some(frame) = self.stations[from].cables[queue].receive() {
+                    assert!(queue < self.stations[from].queues, "sent without a queue");
                     any = true;
                     self.launch(from, wire::Frame::data(&frame).to_vec(), now);
                 }
@@ -204,14 +222,13 @@ impl Segment {
 impl Station {
     fn take(&mut self, frame: &[u8]) {
         self.arrived += 1;
-        let queues = self.queues.len();
         let queue = match self.steering {
             Steering::Symmetric => self.scaled(frame),
             Steering::Next => self.scaled(frame) + 1,
             Steering::Spray => self.arrived,
             Steering::Fixed(queue) => queue,
         };
-        self.queues[queue % queues].send_bytes(frame);
+        self.cables[queue % self.queues].send_bytes(frame);
     }
 
     /// The queue that symmetric receive-side scaling chooses.
@@ -232,7 +249,7 @@ impl Station {
             (dst, dst_port).into(),
             (src, src_port).into(),
         );
-        let queues = u16::try_from(self.queues.len()).unwrap();
+        let queues = u16::try_from(self.queues).unwrap();
         rss::queue_of(rss::symmetric_hash(&key), REDIRECTION_ENTRIES, queues).into()
     }
 }

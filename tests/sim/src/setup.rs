@@ -136,6 +136,8 @@ const fn v6(network: u16, host: u8) -> IpAddr {
 pub struct Setup {
     /// Workers.
     pub workers: usize,
+    /// Queues of each port; `None` is one a worker.
+    pub queues: Option<usize>,
     /// Which of them frames arrive at.
     pub steering: Steering,
     /// How phones reach the call manager.
@@ -178,6 +180,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             workers: 1,
+            queues: None,
             steering: Steering::default(),
             addressing: Addressing::default(),
             source: Source::default(),
@@ -202,13 +205,13 @@ impl Default for Setup {
 
 /// What a policy needs of certificates.
 #[derive(Clone, Debug)]
-pub(crate) struct Credentials {
+pub struct Credentials {
     /// Of the authority that everybody trusts, DER.
-    pub(crate) anchor: Vec<u8>,
+    pub anchor: Vec<u8>,
     /// The proxy's certificate, DER.
-    pub(crate) certificate: Vec<u8>,
+    pub certificate: Vec<u8>,
     /// Name of its key.
-    pub(crate) key: KeyId,
+    pub key: KeyId,
 }
 
 impl Setup {
@@ -248,7 +251,11 @@ impl Setup {
     }
 
     /// The policy of this set-up.
-    pub(crate) fn image(&self, credentials: &Credentials) -> PolicyImage {
+    ///
+    /// # Panics
+    /// With more workers than 65,535.
+    #[must_use]
+    pub fn image(&self, credentials: &Credentials) -> PolicyImage {
         PolicyImage {
             boot: self.boot(),
             interfaces: self.interfaces(),

@@ -62,24 +62,24 @@ impl World {
     pub fn add_host(&mut self, on: SegmentId, spec: &HostSpec) -> HostId {
         let id = self.hosts.len();
         let info = nic_info(0x10 + u8::try_from(id).unwrap());
-        let nic = self.segments[on.0].attach(info, 1).remove(0);
+        let nic = self.segments[on.0].attach(info, 1, 1).remove(0);
         self.hosts.push(Host::new(spec, nic, self.now));
         HostId(id)
     }
 
-    /// Adds the proxy, with a port on each of `devices`; `start` makes it from the queues of each
-    /// worker.
+    /// Adds the proxy, with a port of so many queues on each of `devices`; `start` makes it from
+    /// the cables of each worker.
     pub fn add_proxy(
         &mut self,
         devices: &[SegmentId],
-        workers: usize,
+        (workers, queues): (usize, usize),
         start: impl FnOnce(Vec<Vec<wire::sim::SimNic>>, Now) -> Proxy,
     ) {
         let mut nics: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
         for (device, segment) in (0..).zip(devices) {
-            let queues = self.segments[segment.0].attach(proxy_info(device), workers);
-            for (nics, queue) in nics.iter_mut().zip(queues) {
-                nics.push(queue);
+            let cables = self.segments[segment.0].attach(proxy_info(device), workers, queues);
+            for (nics, nic) in nics.iter_mut().zip(cables) {
+                nics.push(nic);
             }
         }
         self.proxy = Some(start(nics, self.now));
@@ -120,7 +120,11 @@ impl World {
             if done(self) {
                 return;
             }
-            assert!(self.jump(limit), "waited in vain: {what}\n{self:#?}");
+            assert!(
+                self.jump(limit),
+                "waited in vain: {what}\n{}",
+                self.summary()
+            );
         }
     }
 
@@ -138,6 +142,13 @@ impl World {
     /// Runs until all that was said has arrived and been answered.
     pub fn settle(&mut self) {
         self.run_for(SETTLED);
+    }
+
+    /// How everyone stands, for whoever reads why a test failed.
+    fn summary(&self) -> String {
+        let hosts = self.hosts.iter().map(Host::summary);
+        let proxy = self.proxy.as_ref().map(Proxy::summary);
+        hosts.chain(proxy).collect::<Vec<_>>().join("\n")
     }
 
     /// Has everyone do what is to be done now.
@@ -165,7 +176,11 @@ impl World {
     /// Moves the clock to the next thing that happens by `limit`; `false` if there is none.
     fn jump(&mut self, limit: Now) -> bool {
         self.steps += 1;
-        assert!(self.steps < STEPS_MAX, "the run goes nowhere\n{self:#?}");
+        assert!(
+            self.steps < STEPS_MAX,
+            "the run goes nowhere\n{}",
+            self.summary()
+        );
         let arrivals = self.segments.iter().filter_map(Segment::next_arrival);
         let timers = self.hosts.iter().filter_map(Host::next_deadline);
         let proxy = self.proxy.as_ref().and_then(Proxy::next_deadline);
@@ -191,17 +206,12 @@ impl Drop for World {
         if std::thread::panicking() {
             return;
         }
-        if let Some(mut proxy) = self.proxy.take() {
-            proxy.stop(self.now);
-            // Records of streams are cleared some at a time.
-            for _ in 0..8 {
-                proxy.poll(self.now);
-            }
-            // What the workers sent last is theirs until it has left the port.
-            for segment in &mut self.segments {
-                segment.collect(self.now);
-            }
-            proxy.assert_nothing_is_left();
+        let now = self.now;
+        if let Some(proxy) = &mut self.proxy {
+            proxy.stop(now);
+            // What the workers said last may have to wait for a neighbour.
+            self.settle();
+            self.proxy().assert_nothing_is_left();
         }
     }
 }

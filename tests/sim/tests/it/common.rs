@@ -17,18 +17,21 @@ pub(crate) const OPENED: [(Counter, u64); 6] = [
 pub(crate) const CLOSED: [(Counter, u64); 2] =
     [(Counter::SessionsClosed, 1), (Counter::PermitsReturned, 3)];
 
-/// Tells a story with one worker, and with two that frames reach rightly and wrongly.
+/// Tells a story with one worker, with two that frames reach rightly and wrongly, and with three
+/// of which only one has a queue.
 pub(crate) fn each_way(setup: &Setup, story: impl Fn(Lab)) {
     let ways = [
-        (1, Steering::Symmetric),
-        (2, Steering::Symmetric),
-        (2, Steering::Next),
-        (2, Steering::Spray),
+        (1, 1, Steering::Symmetric),
+        (2, 2, Steering::Symmetric),
+        (2, 2, Steering::Next),
+        (2, 2, Steering::Spray),
+        (3, 1, Steering::Symmetric),
     ];
-    for (workers, steering) in ways {
-        println!("with {workers} workers, frames by {steering:?}");
+    for (workers, queues, steering) in ways {
+        println!("with {workers} workers, {queues} queues, frames by {steering:?}");
         story(Lab::new(Setup {
             workers,
+            queues: Some(queues),
             steering,
             ..setup.clone()
         }));

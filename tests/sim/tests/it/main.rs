@@ -1,8 +1,18 @@
 //! Stories of calls, faults and attacks, each told to the real workers in virtual time.
 
 #[cfg(test)]
+mod admission;
+#[cfg(test)]
 mod calls;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod dialogs;
+#[cfg(test)]
+mod media;
+#[cfg(test)]
+mod pressure;
+#[cfg(test)]
 mod sessions;
+#[cfg(test)]
+mod tls;
