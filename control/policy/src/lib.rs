@@ -12,7 +12,9 @@
 mod catalog;
 mod check;
 mod compile;
+mod diff;
 mod document;
+mod edit;
 mod files;
 mod finding;
 mod options;
@@ -24,9 +26,12 @@ mod section;
 #[cfg(test)]
 mod tests;
 mod value;
+mod write;
 mod yaml;
 
 pub use check::Licensed;
+pub use diff::{Change, diff};
+pub use edit::{cleared, with_tls_limit};
 pub use files::{FILE_OCTETS_MAX, FileContent, FileError, Files, Folder};
 pub use finding::{Finding, Place, Problem, Severity};
 pub use reference::reference;
