@@ -79,6 +79,7 @@ mod tests {
             generation: Some(3),
             restart_needed: true,
             findings: findings.clone(),
+            notice: Some("so".into()),
         }));
         round_trip(&Response::Refused { findings });
         round_trip(&Response::Failed(Failure::TooLarge { needed: 5, room: 4 }));

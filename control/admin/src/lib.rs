@@ -11,7 +11,7 @@ mod message;
 
 pub use client::{CallError, call};
 pub use frame::{FRAME_OCTETS_MAX, FrameError, read, write};
-pub use message::{Applied, Failure, Request, Response, Status};
+pub use message::{Applied, Configuration, Failure, Request, Response, Status, TlsLimit};
 
 /// File name of the socket in the runtime directory.
 pub const SOCKET_NAME: &str = "control.sock";

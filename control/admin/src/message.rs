@@ -14,8 +14,22 @@ pub enum Request {
         /// Absolute path of the file that it came from; relative paths in it start there.
         path: String,
     },
+    /// Set the TLS proxy limit of the running configuration.
+    SetTlsLimit {
+        /// Sessions, 1 to the model's maximum.
+        sessions: u32,
+    },
+    /// Clear the running configuration; what the unit is stays, what it does goes.
+    ClearConfiguration {
+        /// The unit is a standby, and its primary is about to restore the configuration.
+        standby: bool,
+    },
     /// Say how control is.
     Status,
+    /// Say what TLS proxy limits the model takes.
+    TlsLimit,
+    /// Say what configuration runs.
+    Configuration,
 }
 
 /// What control answers.
@@ -33,6 +47,10 @@ pub enum Response {
     Failed(Failure),
     /// How control is.
     Status(Status),
+    /// What TLS proxy limits the model takes.
+    TlsLimit(TlsLimit),
+    /// What configuration runs.
+    Configuration(Configuration),
 }
 
 /// How a configuration was taken.
@@ -45,6 +63,9 @@ pub struct Applied {
     pub restart_needed: bool,
     /// Warnings.
     pub findings: Vec<Finding>,
+    /// What the operator must be told besides.
+    #[serde(default)]
+    pub notice: Option<String>,
 }
 
 /// Why a request came to nothing though nothing is wrong with it.
@@ -74,6 +95,23 @@ pub enum Failure {
     /// Not every worker has taken it in time; it stays wanted.
     #[error("taken, but not every worker of the data plane has acknowledged it yet")]
     NotAcknowledged,
+    /// Nothing runs yet.
+    #[error("no configuration runs; put one in force with 'ucproxy apply FILE'")]
+    NoConfiguration,
+    /// The profile is `unlimited`.
+    #[error("no appliance's licences hold, so no TLS proxy limit does; set license.model first")]
+    NoModel,
+    /// The model has no such TLS proxy limit.
+    #[error("{given} is no TLS proxy limit of this model, which takes 1 to {max}")]
+    TlsLimitOutOfRange {
+        /// What was asked for.
+        given: u32,
+        /// The model's maximum.
+        max: u32,
+    },
+    /// The running configuration is written so that the command cannot edit it.
+    #[error("cannot edit the running configuration; change the file and apply it")]
+    NotEditable,
     /// The control process is ending.
     #[error("control is ending")]
     Ending,
@@ -94,4 +132,30 @@ pub struct Status {
     pub in_force: bool,
     /// What keeps it from being in force, if anything is known to.
     pub problem: Option<String>,
+}
+
+/// The TLS proxy limits of the model, and the one that is set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsLimit {
+    /// Name of the model.
+    pub model: String,
+    /// Highest limit that may be set; the lowest is 1.
+    pub max: u32,
+    /// Limit of a unit that nobody configured.
+    pub default: u32,
+    /// The limit as set, or as licences raised it.
+    pub configured: u32,
+    /// Sessions admitted under it: fewer where the export class or `limits` lower it.
+    pub in_force: u64,
+    /// UC sessions licensed.
+    pub uc_sessions: u32,
+}
+
+/// A configuration and where it came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// Its text.
+    pub text: String,
+    /// Absolute path of the file that it came from.
+    pub path: String,
 }

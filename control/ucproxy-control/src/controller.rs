@@ -1,12 +1,14 @@
 //! What is wanted, what is in force, and how the one becomes the other.
 
+mod change;
+
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use abi::publish::PublishError;
-use admin::{Applied, Failure, Request, Response, Status};
+use admin::{Applied, Configuration, Failure, Request, Response, Status};
 use policy::{Finding, Folder, Policy, Report, Severity};
 
 use crate::args::Args;
@@ -14,6 +16,7 @@ use crate::clock;
 use crate::link::{KeysError, Link, Progress};
 use crate::server::Call;
 use crate::store::Source;
+use change::Proposal;
 
 /// Time between two looks at the data plane when nothing is under way.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -31,6 +34,8 @@ struct Wanted {
     policy: Policy,
     /// The image in the form that it is published in.
     image: Vec<u8>,
+    /// Whether it was kept for the next start.
+    kept: bool,
 }
 
 /// Where the data plane stands with what is wanted.
@@ -46,12 +51,14 @@ enum Stage {
     Refused,
 }
 
-/// An `apply` whose outcome is awaited.
+/// A change whose outcome is awaited.
 #[derive(Debug)]
 struct Pending {
     reply: Sender<Response>,
     deadline: Instant,
     warnings: Vec<Finding>,
+    /// What the operator must be told besides.
+    notice: Option<String>,
     /// What to go back to if the data plane refuses.
     before: Option<Wanted>,
 }
@@ -113,20 +120,26 @@ impl Controller {
     pub(crate) fn handle(&mut self, call: Call, now: Instant) {
         match call.request {
             Request::Status => send(&call.reply, Response::Status(self.status())),
-            Request::Apply { .. } if self.pending.is_some() => {
-                if self.waiting.len() < WAITING_MAX {
-                    self.waiting.push_back(call);
-                } else {
-                    send(&call.reply, Response::Failed(Failure::Busy));
-                }
-            }
-            Request::Apply { text, path } => {
-                let source = Source {
-                    path,
-                    text: text.into_bytes(),
-                };
-                self.apply(source, call.reply, now);
-            }
+            Request::TlsLimit => send(&call.reply, self.tls_limit()),
+            Request::Configuration => send(&call.reply, self.configuration()),
+            Request::Apply { .. }
+            | Request::SetTlsLimit { .. }
+            | Request::ClearConfiguration { .. } => self.change(call, now),
+        }
+    }
+
+    /// Changes what runs, now or once the changes before are through.
+    fn change(&mut self, call: Call, now: Instant) {
+        if self.pending.is_none() {
+            return match self.proposal(call.request) {
+                Ok(proposal) => self.apply(proposal, call.reply, now),
+                Err(failure) => send(&call.reply, Response::Failed(failure)),
+            };
+        }
+        if self.waiting.len() < WAITING_MAX {
+            self.waiting.push_back(call);
+        } else {
+            send(&call.reply, Response::Failed(Failure::Busy));
         }
     }
 
@@ -134,6 +147,9 @@ impl Controller {
     pub(crate) fn tick(&mut self, now: Instant) -> Duration {
         self.look_at_link();
         self.advance();
+        if matches!(self.stage, Stage::InForce(_)) {
+            self.remember();
+        }
         self.settle(now);
         if self.pending.is_none()
             && let Some(call) = self.waiting.pop_front()
@@ -186,9 +202,14 @@ impl Controller {
         true
     }
 
-    fn apply(&mut self, source: Source, reply: Sender<Response>, now: Instant) {
+    fn apply(&mut self, proposal: Proposal, reply: Sender<Response>, now: Instant) {
+        let Proposal {
+            source,
+            notice,
+            strict,
+        } = proposal;
         let report = check(&source);
-        if report.has_errors() {
+        if strict && report.has_errors() {
             tracing::warn!(path = source.path, "configuration refused");
             let findings = report.findings;
             return send(&reply, Response::Refused { findings });
@@ -203,12 +224,20 @@ impl Controller {
             reply,
             deadline: now + ACKNOWLEDGE_WITHIN,
             warnings: report.findings,
+            notice,
             before,
         });
     }
 
+    /// Wants something else; returns what was wanted before.
     fn want(&mut self, wanted: Wanted) -> Option<Wanted> {
-        self.stage = Stage::Due;
+        match (&self.link, &self.wanted, self.stage) {
+            // Workers read limits themselves: nothing has to be published for them.
+            (Some(link), Some(before), Stage::InForce(_)) if before.differs_in_limits(&wanted) => {
+                link.set_limits(&wanted.policy.licensed.limits);
+            }
+            _ => self.stage = Stage::Due,
+        }
         self.wanted.replace(wanted)
     }
 
@@ -255,7 +284,6 @@ impl Controller {
                 Progress::Acknowledged => {
                     tracing::info!(generation, "policy in force");
                     self.stage = Stage::InForce(generation);
-                    self.remember();
                 }
                 Progress::Refused => self.refused(Failure::DataPlaneRefused),
             },
@@ -302,28 +330,30 @@ impl Controller {
             (Some(link), Some(wanted)) => link.needs_restart(&wanted.policy.image),
             _ => false,
         };
-        self.answer(|findings| {
+        self.answer(|pending| {
             Response::Applied(Applied {
                 generation,
                 restart_needed,
-                findings,
+                findings: pending.warnings,
+                notice: pending.notice,
             })
         });
     }
 
-    fn answer(&mut self, response: impl FnOnce(Vec<Finding>) -> Response) {
+    fn answer(&mut self, response: impl FnOnce(Pending) -> Response) {
         if let Some(pending) = self.pending.take() {
-            send(&pending.reply, response(pending.warnings));
+            let reply = pending.reply.clone();
+            send(&reply, response(pending));
         }
     }
 
-    /// Keeps what is wanted for the next start.
-    fn remember(&self) {
-        let kept = self
-            .wanted
-            .as_ref()
-            .map(|wanted| wanted.source.keep(&self.args.runtime_dir));
-        if let Some(Err(error)) = kept {
+    /// Keeps what is wanted for the next start, once.
+    fn remember(&mut self) {
+        let Some(wanted) = self.wanted.as_mut().filter(|wanted| !wanted.kept) else {
+            return;
+        };
+        wanted.kept = true;
+        if let Err(error) = wanted.source.keep(&self.args.runtime_dir) {
             tracing::error!(%error, "configuration is taken but could not be kept");
         }
     }
@@ -335,6 +365,18 @@ impl Controller {
             }
             self.problem = problem;
         }
+    }
+
+    fn configuration(&self) -> Response {
+        self.wanted.as_ref().map_or(
+            Response::Failed(Failure::NoConfiguration),
+            |Wanted { source, .. }| {
+                Response::Configuration(Configuration {
+                    text: String::from_utf8_lossy(&source.text).into_owned(),
+                    path: source.path.clone(),
+                })
+            },
+        )
     }
 
     fn status(&self) -> Status {
@@ -390,7 +432,15 @@ fn wanted(source: Source, policy: Option<Policy>) -> Option<Wanted> {
         source,
         policy,
         image,
+        kept: false,
     })
+}
+
+impl Wanted {
+    /// Whether the data plane would be told nothing new but limits.
+    fn differs_in_limits(&self, other: &Self) -> bool {
+        self.image == other.image && self.policy.secrets == other.policy.secrets
+    }
 }
 
 fn failure(error: PublishError) -> Failure {

@@ -41,6 +41,20 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Limits of the TLS proxy
+    TlsProxy {
+        #[command(subcommand)]
+        setting: TlsProxy,
+    },
+    /// Clear the running configuration; threads, devices and licences stay
+    ClearConfiguration {
+        /// This unit is a standby, and its primary is about to restore the configuration
+        #[arg(long)]
+        standby: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Show what runs
     Show {
         #[command(subcommand)]
@@ -48,6 +62,35 @@ pub(crate) enum Command {
     },
     /// Print the reference of every configuration key, as Markdown
     Reference,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TlsProxy {
+    /// Set the TLS proxy limit of the running configuration; it holds at once
+    MaximumSessions {
+        /// Sessions, or '?' for what the model takes
+        #[arg(value_name = "N|?", value_parser = sessions)]
+        sessions: Sessions,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// A limit to set, or the wish to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sessions {
+    /// What may be set?
+    Which,
+    /// Set this many.
+    Most(u32),
+}
+
+fn sessions(text: &str) -> Result<Sessions, core::num::ParseIntError> {
+    match text {
+        "?" => Ok(Sessions::Which),
+        number => number.parse().map(Sessions::Most),
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -75,6 +118,12 @@ pub(crate) enum View {
         /// Leave out those that are zero
         #[arg(long)]
         nonzero: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// The running configuration as text
+    Configuration {
         /// Print JSON
         #[arg(long)]
         json: bool,

@@ -3,20 +3,17 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::time::Duration;
 
-use admin::{Applied, Request, Response};
+use admin::Request;
 use policy::{Finding, Folder, Report, Severity};
 use serde::Serialize;
 
+use crate::change;
 use crate::clock;
 use crate::out::{self, CliError, Outcome};
 
 /// Longest file that is read, in octets; `policy` refuses less.
 const TEXT_OCTETS_MAX: u64 = 16 << 20;
-
-/// Control answers by then: it gives workers ten seconds.
-const APPLY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The outcome of a check, as JSON.
 #[derive(Debug, Serialize)]
@@ -36,7 +33,7 @@ pub(crate) fn check(file: &Path, json: bool) -> Result<Outcome, CliError> {
         out::print_json(&checked)?;
     } else {
         let (errors, warnings) = (checked.errors, checked.warnings);
-        out::print(&shown(file, &report.findings))?;
+        out::print(&shown(&checked.file, &report.findings))?;
         out::print(&format!(
             "{}: {errors} errors, {warnings} warnings\n",
             file.display()
@@ -76,10 +73,7 @@ pub(crate) fn apply(
         text: String::from_utf8_lossy(&text).into_owned(),
         path: path.display().to_string(),
     };
-    let response = admin::call(runtime_dir, &request, APPLY_TIMEOUT)?;
-    let good = matches!(response, Response::Applied(_));
-    tell_answer(file, &response, json)?;
-    Ok(if good { Outcome::Good } else { Outcome::Bad })
+    change::ask(runtime_dir, &request, &file.display().to_string(), json)
 }
 
 fn tell_checked(file: &Path, findings: &[Finding], json: bool) -> Result<(), CliError> {
@@ -87,45 +81,14 @@ fn tell_checked(file: &Path, findings: &[Finding], json: bool) -> Result<(), Cli
     if json {
         return out::print_json(&checked);
     }
-    complain_of(file, findings);
+    let name = file.display().to_string();
+    complain_of(&name, findings);
     let verdict = match checked.errors {
         0 => "nothing wrong, not applied: dry run".to_owned(),
         errors => format!("{errors} errors, not applied"),
     };
-    out::complain(&format!("{}: {verdict}", file.display()));
+    out::complain(&format!("{name}: {verdict}"));
     Ok(())
-}
-
-fn tell_answer(file: &Path, response: &Response, json: bool) -> Result<(), CliError> {
-    if json {
-        return out::print_json(response);
-    }
-    match response {
-        Response::Applied(applied) => return announce(file, applied),
-        Response::Refused { findings } => return tell_checked(file, findings, false),
-        Response::Failed(failure) => out::complain(&format!("{}: {failure}", file.display())),
-        Response::Status(_) => out::complain("control answered something else than was asked"),
-    }
-    Ok(())
-}
-
-fn announce(file: &Path, applied: &Applied) -> Result<(), CliError> {
-    complain_of(file, &applied.findings);
-    let file = file.display();
-    out::print(&match applied.generation {
-        Some(generation) => format!("{file}: in force, generation {generation}\n"),
-        None => format!("{file}: taken; it holds as soon as a data plane runs\n"),
-    })?;
-    if applied.restart_needed {
-        out::print("'runtime' or 'devices' differ: they hold after a restart of the data plane\n")?;
-    }
-    Ok(())
-}
-
-fn complain_of(file: &Path, findings: &[Finding]) {
-    if !findings.is_empty() {
-        out::complain(shown(file, findings).trim_end());
-    }
 }
 
 fn checked<'f>(file: &Path, findings: &'f [Finding]) -> Checked<'f> {
@@ -138,10 +101,17 @@ fn checked<'f>(file: &Path, findings: &'f [Finding]) -> Checked<'f> {
     }
 }
 
-fn shown(file: &Path, findings: &[Finding]) -> String {
+/// Says what was found beside the output.
+pub(crate) fn complain_of(name: &str, findings: &[Finding]) {
+    if !findings.is_empty() {
+        out::complain(shown(name, findings).trim_end());
+    }
+}
+
+fn shown(name: &str, findings: &[Finding]) -> String {
     findings
         .iter()
-        .map(|finding| format!("{}:{finding}\n", file.display()))
+        .map(|finding| format!("{name}:{finding}\n"))
         .collect()
 }
 

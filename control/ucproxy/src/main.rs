@@ -1,10 +1,11 @@
 //! The operator's command line.
 //!
-//! `show` reads shared memory by itself, so that it works with the control process dead; only
-//! `apply` needs control. Views are built as plain values first (`show`), which become a table or
+//! `show` reads shared memory by itself, so that it works with the control process dead; what
+//! changes something needs control. Views are built as plain values first (`show`), which become a table or
 //! JSON; field names of the JSON are stable and described in `docs/cli.md`.
 
 mod args;
+mod change;
 mod clock;
 mod config;
 mod out;
@@ -28,6 +29,10 @@ fn main() -> ExitCode {
             dry_run,
             json,
         } => config::apply(&args.runtime_dir, file, *dry_run, *json),
+        Command::TlsProxy { setting } => change::tls_proxy(&args.runtime_dir, setting),
+        Command::ClearConfiguration { standby, json } => {
+            change::clear(&args.runtime_dir, *standby, *json)
+        }
         Command::Show { view } => show::show(&args.runtime_dir, view),
         Command::Reference => out::print(&policy::reference()).map(|()| Outcome::Good),
     };

@@ -1,5 +1,6 @@
 //! `show`: each view is a value that becomes JSON or a table.
 
+mod configuration;
 mod counters;
 mod license;
 mod media;
@@ -29,6 +30,7 @@ pub(crate) fn show(runtime_dir: &Path, wanted: &Wanted) -> Result<Outcome, CliEr
             let view = View::open_live(runtime_dir)?;
             print(&counters::Counters::read(&view, nonzero), json)
         }
+        Wanted::Configuration { json } => configuration::show(runtime_dir, json),
         Wanted::License { json } => print(
             &license::License::read(&View::open_live(runtime_dir)?),
             json,

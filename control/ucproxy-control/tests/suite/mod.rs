@@ -4,3 +4,4 @@ mod harness;
 mod process;
 mod restarts;
 mod start;
+mod tls_limit;

@@ -18,7 +18,7 @@ fn applied(generation: Option<u64>) -> Response {
     Response::Applied(Applied {
         generation,
         restart_needed: generation.is_some(),
-        findings: Vec::new(),
+        ..Applied::default()
     })
 }
 

@@ -78,3 +78,23 @@ fn a_dry_run_needs_nobody_and_apply_needs_control() {
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("no control process answers"), "{text}");
 }
+
+#[test]
+fn changes_to_what_runs_need_control_and_numbers() {
+    let lab = Lab::new();
+    for args in [
+        &["tls-proxy", "maximum-sessions", "5"][..],
+        &["tls-proxy", "maximum-sessions", "?"],
+        &["clear-configuration"],
+        &["show", "configuration"],
+    ] {
+        let output = lab.run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains("no control process answers"), "{text}");
+    }
+    for bad in ["many", "-1", "", "4294967296"] {
+        let output = lab.run(&["tls-proxy", "maximum-sessions", bad]);
+        assert_eq!(output.status.code(), Some(2), "{bad}");
+    }
+}

@@ -1,0 +1,107 @@
+//! What commands propose to run next: always a whole configuration, so that each change is
+//! checked, put in force and kept like any other.
+
+use abi::Limits;
+use admin::{Failure, Request, Response, TlsLimit};
+use license::{Entitlement, Model, TlsLimitError};
+
+use super::{Controller, Wanted};
+use crate::store::Source;
+
+/// A configuration that an operator wants to run.
+#[derive(Debug)]
+pub(super) struct Proposal {
+    pub(super) source: Source,
+    /// What the operator must be told once it runs.
+    pub(super) notice: Option<String>,
+    /// Whether certificates out of date keep it from being taken. They do not when all but one
+    /// setting runs already.
+    pub(super) strict: bool,
+}
+
+impl Controller {
+    /// The configuration that a request for a change means.
+    pub(super) fn proposal(&self, request: Request) -> Result<Proposal, Failure> {
+        match request {
+            Request::Apply { text, path } => Ok(Proposal {
+                source: Source {
+                    path,
+                    text: text.into_bytes(),
+                },
+                notice: None,
+                strict: true,
+            }),
+            Request::SetTlsLimit { sessions } => self.with_tls_limit(sessions),
+            Request::ClearConfiguration { standby } => self.cleared(standby),
+            Request::Status | Request::TlsLimit | Request::Configuration => Err(Failure::Malformed),
+        }
+    }
+
+    /// The limits that the model takes, and the one that is set.
+    pub(super) fn tls_limit(&self) -> Response {
+        let (model, entitlement, limits) = match self.appliance() {
+            Ok(appliance) => appliance,
+            Err(failure) => return Response::Failed(failure),
+        };
+        Response::TlsLimit(TlsLimit {
+            model: model.name.to_owned(),
+            max: model.tls_max,
+            default: model.tls_default,
+            configured: entitlement.tls_configured,
+            in_force: limits.tls_sessions,
+            uc_sessions: entitlement.uc_sessions,
+        })
+    }
+
+    fn with_tls_limit(&self, sessions: u32) -> Result<Proposal, Failure> {
+        let (model, ..) = self.appliance()?;
+        let limit = license::TlsLimit::set(model, sessions).map_err(
+            |TlsLimitError::OutOfRange { max, given, .. }| Failure::TlsLimitOutOfRange {
+                given,
+                max,
+            },
+        )?;
+        let edited = policy::with_tls_limit(self.text()?, limit.sessions());
+        self.edited(edited.ok_or(Failure::NotEditable)?, None)
+    }
+
+    /// Clears the configuration (L16); on a standby the message is known to be harmless (L17).
+    fn cleared(&self, standby: bool) -> Result<Proposal, Failure> {
+        let cleared = match self.appliance() {
+            Ok((model, entitlement, _)) => {
+                let uc_sessions = entitlement.uc_sessions;
+                Some(license::TlsLimit::cleared(model, uc_sessions, standby))
+            }
+            Err(Failure::NoModel) => None,
+            Err(failure) => return Err(failure),
+        };
+        let limit = cleared.map(|cleared| cleared.limit.sessions());
+        let text = policy::cleared(self.text()?, limit).ok_or(Failure::NotEditable)?;
+        let warning = cleared.and_then(|cleared| cleared.warning);
+        self.edited(text, warning.map(|warning| warning.to_string()))
+    }
+
+    fn edited(&self, text: String, notice: Option<String>) -> Result<Proposal, Failure> {
+        let path = self.running()?.source.path.clone();
+        let text = text.into_bytes();
+        Ok(Proposal {
+            source: Source { path, text },
+            notice,
+            strict: false,
+        })
+    }
+
+    fn running(&self) -> Result<&Wanted, Failure> {
+        self.wanted.as_ref().ok_or(Failure::NoConfiguration)
+    }
+
+    fn text(&self) -> Result<&str, Failure> {
+        core::str::from_utf8(&self.running()?.source.text).map_err(|_| Failure::NotEditable)
+    }
+
+    fn appliance(&self) -> Result<(&'static Model, Entitlement, Limits), Failure> {
+        let licensed = &self.running()?.policy.licensed;
+        let (model, entitlement) = licensed.appliance.ok_or(Failure::NoModel)?;
+        Ok((model, entitlement, licensed.limits))
+    }
+}
