@@ -49,7 +49,7 @@ pub struct Boot {
     pub workers: u16,
     /// Handshake threads; 0 runs handshakes on the workers.
     pub handshake_threads: u16,
-    /// CPUs that workers are pinned to, in order; empty: from CPU 0 upwards, wrapping.
+    /// CPUs that workers are pinned to, in order; empty: those that the process may use, in turn.
     pub cpus: Vec<u16>,
     /// Where packet memory comes from.
     pub memory: Memory,

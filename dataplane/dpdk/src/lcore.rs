@@ -143,8 +143,12 @@ pub(crate) fn workers(cpus: &[u16]) -> Vec<Lcore> {
         .collect()
 }
 
-/// CPUs that the calling thread may run on.
-pub(crate) fn available_cpus() -> Result<Vec<u16>, EalError> {
+/// CPUs that the calling thread may run on, lowest first. Before the EAL starts they are those
+/// that the process was given; it confines the main thread.
+///
+/// # Errors
+/// The system does not say.
+pub fn available_cpus() -> Result<Vec<u16>, EalError> {
     let mut set = MaybeUninit::<libc::cpu_set_t>::zeroed();
     // SAFETY: `set` is writable and as large as is said; 0 is the calling thread.
     let rc = unsafe { libc::sched_getaffinity(0, size_of_val(&set), set.as_mut_ptr()) };

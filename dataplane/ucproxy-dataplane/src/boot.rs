@@ -3,7 +3,6 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::Hasher;
 use std::io;
-use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -95,7 +94,8 @@ impl Running {
             workers,
             queue_max: HANDSHAKE_QUEUE,
         })?;
-        let eal = Eal::init(&eal_config(boot))?;
+        let cpus = cpus(boot, &lcore::available_cpus()?);
+        let eal = Eal::init(&eal_config(boot, cpus))?;
         let pool = Pool::create(&eal, "frames", &pool_config(boot))?;
         let (ports, nics) = open_ports(&eal, &pool, boot)?;
         let inboxes: Vec<PolicyInbox> = (0..workers).map(|_| PolicyInbox::default()).collect();
@@ -165,7 +165,7 @@ fn launch<N: Nic + 'static>(
     })?)
 }
 
-fn eal_config(boot: &Boot) -> EalConfig {
+fn eal_config(boot: &Boot, workers: Vec<u16>) -> EalConfig {
     let of = |pick: fn(&DeviceKind) -> Option<&String>| -> Vec<String> {
         boot.devices
             .iter()
@@ -174,7 +174,7 @@ fn eal_config(boot: &Boot) -> EalConfig {
             .collect()
     };
     EalConfig {
-        workers: cpus(boot),
+        workers,
         memory: if boot.memory.hugepages {
             Memory::HugeInMemory
         } else {
@@ -193,12 +193,10 @@ fn eal_config(boot: &Boot) -> EalConfig {
     }
 }
 
-/// One CPU a worker: as configured, or all in turn.
-fn cpus(boot: &Boot) -> Vec<u16> {
-    let online = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let all: Vec<u16> = (0..u16::try_from(online).unwrap_or(u16::MAX)).collect();
+/// One CPU a worker: as configured, or those that are `available` in turn.
+fn cpus(boot: &Boot, available: &[u16]) -> Vec<u16> {
     let cpus = if boot.cpus.is_empty() {
-        &all
+        available
     } else {
         &boot.cpus
     };
@@ -287,4 +285,20 @@ pub(crate) fn boot_hash(image: &PolicyImage) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(&secrets::encode(&image.boot).unwrap_or_default());
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_take_the_cpus_that_the_process_was_given() {
+        let mut boot = Boot {
+            workers: 3,
+            ..Boot::default()
+        };
+        assert_eq!(cpus(&boot, &[4, 5]), [4, 5, 4]);
+        boot.cpus = vec![7];
+        assert_eq!(cpus(&boot, &[4, 5]), [7, 7, 7]);
+    }
 }

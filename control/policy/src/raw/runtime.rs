@@ -16,7 +16,7 @@ section! {
     RawRuntime {
         /// Poll-mode workers. Each owns its flows for life.
         workers: Int<1, 64>, default = "1";
-        /// CPUs that workers are pinned to, one each, in order. Empty: from CPU 0 upwards.
+        /// CPUs that workers are pinned to, one each, in order. Empty: those that the process may use, in turn.
         cpus: List<Int<0, 65_535>>, nested;
         /// Threads for TLS handshakes, so that media never waits for one. 0 runs them on the
         /// workers.
