@@ -265,6 +265,15 @@ impl Phone {
         self.process.wait_exit(STEP).map(|_| ())
     }
 
+    /// Ends it as a crash would: its kernel resets what it has open.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.signal(Signal::SIGKILL);
+        self.process.wait_exit(STEP).map(|_| ())
+    }
+
     /// `sndfile` names a recording `dump-<time>-dec.wav`.
     fn recordings(&self) -> BTreeSet<PathBuf> {
         let is_recording = |path: &Path| path.to_str().is_some_and(|p| p.ends_with("-dec.wav"));

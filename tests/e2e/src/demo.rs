@@ -1,6 +1,6 @@
 //! The demo: a call each way through the proxy, told while it happens, proved at the end.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
 
 use crate::call::{self, Party};
@@ -111,7 +111,6 @@ fn talk(stage: &mut Stage<'_>, from: Caller) -> Result<CallReport> {
         })?;
         progress(stage, second)?;
     }
-    say("\n");
     let streams = streams(&stage.proxy.show("media")?)?;
     let keys = keys(&mut stage.outside, &mut stage.inside)?;
     in_order(stage, from, call::hang_up)?;
@@ -138,9 +137,9 @@ fn in_order<T>(
     }
 }
 
-/// A line that is written over while the call lasts.
+/// A line that is written over while the call lasts, or a line a second where it cannot be.
 fn progress(stage: &Stage<'_>, second: u32) -> Result<()> {
-    let mut line = format!("\r      {second:>2} s");
+    let mut line = format!("      {second:>2} s");
     for stream in streams(&stage.proxy.show("media")?)? {
         line.push_str(&format!(
             "   from outside {} packets ({}), from inside {} packets ({})",
@@ -150,7 +149,14 @@ fn progress(stage: &Stage<'_>, second: u32) -> Result<()> {
             stream.server.suite,
         ));
     }
-    say(&line);
+    if io::stdout().is_terminal() {
+        say(&format!(
+            "\r{line}{}",
+            if second == TALK_S { "\n" } else { "" }
+        ));
+    } else {
+        say(&format!("{line}\n"));
+    }
     Ok(())
 }
 

@@ -1,14 +1,14 @@
 //! Frames built by hand, so that each can carry one fault, and their sender.
 
 use std::io::Write as _;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::error::{Failure, Result, ensure};
 use crate::netns::Netns;
 
-/// One Ethernet frame with an IPv4 packet; build, spoil, send.
+/// One Ethernet frame; build, spoil, send.
 #[derive(Clone, Debug)]
 pub struct Frame(Vec<u8>);
 
@@ -118,10 +118,25 @@ impl Frame {
         self.with_ip_header(|header| put(header, 2, &9_000u16.to_be_bytes()))
     }
 
-    /// Makes the packet the first of several fragments.
+    /// The first of several fragments of an IPv6 datagram.
     #[must_use]
-    pub fn first_fragment(self) -> Self {
-        self.with_ip_header(|header| put(header, 6, &[0x20, 0]))
+    pub fn first_fragment(link: Link, from: Ipv6Addr, to: Ipv6Addr) -> Self {
+        // Version; length of all that follows; fragment header next; hop limit 64.
+        let mut packet = vec![0x60, 0, 0, 0, 0, 24, 44, 64];
+        packet.extend_from_slice(&from.octets());
+        packet.extend_from_slice(&to.octets());
+        // UDP next; offset 0 and more to come; identification.
+        packet.extend_from_slice(&[17, 0, 0, 1, 0, 0, 0, 1]);
+        packet.extend_from_slice(&[0; 16]);
+        Self::ethernet(link, 0x86dd, &packet)
+    }
+
+    /// Puts a VLAN tag in.
+    #[must_use]
+    pub fn tagged(mut self, vlan: u16) -> Self {
+        let [high, low] = vlan.to_be_bytes();
+        self.0.splice(12..12, [0x81, 0x00, high, low]);
+        self
     }
 
     /// Gives the packet a hop limit.
@@ -287,7 +302,6 @@ mod tests {
     fn each_fault_is_the_only_one() {
         assert!(!header_is_good(&datagram().bad_ip_checksum()));
         assert!(header_is_good(&datagram().bad_payload()));
-        assert!(header_is_good(&datagram().first_fragment()));
         assert!(header_is_good(&datagram().overlong_total_length()));
     }
 }

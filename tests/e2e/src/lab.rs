@@ -11,12 +11,13 @@
 
 use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::certs::Authority;
 use crate::error::{Failure, Result};
-use crate::netns::{Netns, sweep};
+use crate::netns::{Netns, PREFIX, is_of_a_dead_run, sweep};
 
 /// Who routes between the two networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +128,7 @@ pub struct Lab {
     dir: PathBuf,
     keep_dir: bool,
     // One lab at a time: they would share two cores.
-    _turn: File,
+    _turn: Turn,
 }
 
 /// Routes the link and, by `router`, everything else. What has no address of its own speaks from
@@ -145,12 +146,28 @@ fn route(hosts: &Netns, phone: IpAddr, router: IpAddr) -> Result<()> {
         }
     };
     let (src, via) = (phone.to_string(), router.to_string());
-    hosts.ip(&[
-        family, "route", "replace", &network, "dev", "eth0", "src", &src,
-    ])?;
+    hosts.ip(&[family, "route", "add", &network, "dev", "eth0", "src", &src])?;
     hosts
         .ip(&[family, "route", "add", "default", "via", &via, "src", &src])
         .map(drop)
+}
+
+/// Gives `eth0` its addresses and routes.
+fn settle(hosts: &Netns, addresses: &[Host], router: Host) -> Result<()> {
+    for host in addresses {
+        let (v4, v6) = (format!("{}/24", host.v4()), format!("{}/64", host.v6()));
+        // The kernel's own route of the network would name no source.
+        hosts.ip(&["addr", "add", &v4, "dev", "eth0", "noprefixroute"])?;
+        hosts.ip(&["addr", "add", &v6, "dev", "eth0", "nodad", "noprefixroute"])?;
+    }
+    hosts.ip(&["link", "set", "eth0", "up"])?;
+    let phone = if router == Host::InsideRouter {
+        Host::InsidePhone
+    } else {
+        Host::OutsidePhone
+    };
+    route(hosts, phone.v4(), router.v4())?;
+    route(hosts, phone.v6(), router.v6())
 }
 
 /// Held by the one lab that is up.
@@ -165,8 +182,9 @@ impl Lab {
         static RUNS: AtomicU32 = AtomicU32::new(0);
         let turn = take_turn()?;
         sweep();
+        sweep_folders();
         let run_id = format!("{}-{}", std::process::id(), RUNS.fetch_add(1, Relaxed));
-        let dir = std::env::temp_dir().join(format!("ucp-{run_id}"));
+        let dir = std::env::temp_dir().join(format!("{PREFIX}{run_id}"));
         fs::create_dir_all(&dir).map_err(|e| Failure::io("make", &dir, e))?;
         let lab = Self {
             outside: Netns::create(&run_id, "out")?,
@@ -194,7 +212,10 @@ impl Lab {
         let mut lab = Self::create(router)?;
         test(&lab).map_err(|error| {
             lab.keep_dir = true;
-            Failure::Unexpected(format!("{error}\nlogs are kept in {}", lab.dir.display()))
+            Failure::Unexpected(format!(
+                "{error}\nlogs are kept in {}",
+                lab.kept().display()
+            ))
         })
     }
 
@@ -202,6 +223,13 @@ impl Lab {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// Where the folder goes when it is kept, out of the way of the sweep.
+    fn kept(&self) -> PathBuf {
+        let name = self.dir.file_name().unwrap_or_default().to_string_lossy();
+        let run_id = name.strip_prefix(PREFIX).unwrap_or(&name);
+        self.dir.with_file_name(format!("{PREFIX}kept-{run_id}"))
     }
 
     /// A new folder in the lab's folder.
@@ -236,20 +264,25 @@ impl Lab {
         proxy.sysctl(&format!("ipv6/conf/{link}/disable_ipv6"), "1")?;
         offload_off(hosts, "eth0")?;
         offload_off(proxy, link)?;
-        for host in addresses {
-            let (v4, v6) = (format!("{}/24", host.v4()), format!("{}/64", host.v6()));
-            hosts.ip(&["addr", "add", &v4, "dev", "eth0"])?;
-            hosts.ip(&["addr", "add", &v6, "dev", "eth0", "nodad"])?;
-        }
-        hosts.ip(&["link", "set", "eth0", "up"])?;
         proxy.ip(&["link", "set", link, "up"])?;
-        let phone = if router == Host::InsideRouter {
-            Host::InsidePhone
-        } else {
-            Host::OutsidePhone
-        };
-        route(hosts, phone.v4(), router.v4())?;
-        route(hosts, phone.v6(), router.v6())
+        settle(hosts, addresses, router)
+    }
+
+    /// Moves the inside hosts behind a trunk: their frames carry the tag of `vlan` from now on.
+    ///
+    /// # Errors
+    /// When `ip` refuses.
+    pub fn tag_inside(&self, vlan: u16) -> Result<()> {
+        let (hosts, vlan) = (&self.inside, vlan.to_string());
+        hosts.ip(&["addr", "flush", "dev", "eth0"])?;
+        hosts.ip(&["link", "set", "eth0", "down"])?;
+        hosts.ip(&["link", "set", "eth0", "name", "trunk"])?;
+        hosts.ip(&["link", "set", "trunk", "up"])?;
+        hosts.ip(&[
+            "link", "add", "link", "trunk", "name", "eth0", "type", "vlan", "id", &vlan,
+        ])?;
+        offload_off(hosts, "eth0")?;
+        settle(hosts, &Host::INSIDE, Host::InsideRouter)
     }
 
     fn route_by_kernel(&self) -> Result<()> {
@@ -270,7 +303,9 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        if !self.keep_dir && std::env::var_os("UCP_KEEP").is_none() {
+        if self.keep_dir || std::env::var_os("UCP_KEEP").is_some() {
+            fs::rename(&self.dir, self.kept()).ok();
+        } else {
             fs::remove_dir_all(&self.dir).ok();
         }
     }
@@ -287,11 +322,40 @@ fn offload_off(netns: &Netns, link: &str) -> Result<()> {
         .map(|_| ())
 }
 
-fn take_turn() -> Result<File> {
+/// The right to be the one lab that is up; given up on drop, and by the end of the process.
+#[derive(Debug)]
+struct Turn(#[expect(dead_code, reason = "held for its lock")] File);
+
+fn take_turn() -> Result<Turn> {
     let path = Path::new(TURN);
-    let file = File::create(path).map_err(|e| Failure::io("open", path, e))?;
-    file.lock().map_err(|e| Failure::io("lock", path, e))?;
-    Ok(file)
+    loop {
+        let file = File::create(path).map_err(|e| Failure::io("open", path, e))?;
+        file.lock().map_err(|e| Failure::io("lock", path, e))?;
+        // Who held it before has removed the file, and another may have made it anew.
+        let ours = file.metadata().map(|m| m.ino()).ok();
+        if ours.is_some() && ours == fs::metadata(path).map(|m| m.ino()).ok() {
+            return Ok(Turn(file));
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        fs::remove_file(TURN).ok();
+    }
+}
+
+/// Removes the folders of runs that were killed before they could.
+fn sweep_folders() {
+    for entry in fs::read_dir(std::env::temp_dir())
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        if entry.file_name().to_str().is_some_and(is_of_a_dead_run) {
+            fs::remove_dir_all(entry.path()).ok();
+        }
+    }
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use nix::unistd::Pid;
 use crate::error::{Failure, Result};
 use crate::wait::{STEP, until};
 
-/// Prefix of every namespace that a run makes: `ucp-<pid>-<run>-<role>`.
-const PREFIX: &str = "ucp-";
+/// Prefix of every namespace that a run makes, `ucp-<pid>-<run>-<role>`, and of its folder.
+pub const PREFIX: &str = "ucp-";
 
 /// Runs a command to its end and returns what it printed.
 ///
@@ -157,22 +157,22 @@ fn remove(name: &str, pids: impl Fn() -> Vec<Pid>) {
     run(&["ip", "netns", "del", name]).ok();
 }
 
-/// Removes namespaces that runs left behind which were killed before they could clean up: those
-/// whose name holds the pid of a process that is gone.
+/// Removes namespaces that runs left behind which were killed before they could clean up.
 pub fn sweep() {
     let listed = run(&["ip", "netns", "list"]).unwrap_or_default();
-    for line in listed.lines() {
-        let Some(name) = line.split_whitespace().next() else {
-            continue;
-        };
-        let pid = name
-            .strip_prefix(PREFIX)
-            .and_then(|rest| rest.split('-').next());
-        let Some(pid) = pid.and_then(|p| p.parse::<u32>().ok()) else {
-            continue;
-        };
-        if !PathBuf::from(format!("/proc/{pid}")).exists() {
-            remove(name, || pids_in(name));
-        }
+    let names = listed
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
+    for name in names.filter(|name| is_of_a_dead_run(name)) {
+        remove(name, || pids_in(name));
     }
+}
+
+/// Whether a namespace or folder bears the number of a process that is gone.
+#[must_use]
+pub fn is_of_a_dead_run(name: &str) -> bool {
+    name.strip_prefix(PREFIX)
+        .and_then(|rest| rest.split('-').next())
+        .and_then(|pid| pid.parse::<u32>().ok())
+        .is_some_and(|pid| !PathBuf::from(format!("/proc/{pid}")).exists())
 }

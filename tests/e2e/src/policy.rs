@@ -28,6 +28,8 @@ pub struct Policy {
     pub secure: bool,
     /// Source towards the call manager.
     pub source: Source,
+    /// VLAN of the inside network, if its frames are tagged.
+    pub inside_vlan: Option<u16>,
     /// Cryptography of TLS.
     pub provider: &'static str,
     /// Further keys of the `tls` section, YAML.
@@ -43,6 +45,7 @@ impl Default for Policy {
             handshake_threads: 1,
             secure: false,
             source: Source::Client,
+            inside_vlan: None,
             provider: "aws-lc-rs",
             tls: String::new(),
             more: String::new(),
@@ -92,6 +95,9 @@ impl Policy {
                 )
             }
         };
+        let vlan = self
+            .inside_vlan
+            .map_or_else(String::new, |vlan| format!("    vlan: {vlan}"));
         let mut values = vec![
             ("WORKERS", workers.as_str()),
             ("HANDSHAKE_THREADS", &threads),
@@ -105,6 +111,7 @@ impl Policy {
                 },
             ),
             ("SOURCE", &source),
+            ("INSIDE_VLAN", &vlan),
             ("PROVIDER", self.provider),
             ("TLS", &self.tls),
             ("MORE", &self.more),

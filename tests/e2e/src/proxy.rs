@@ -224,21 +224,26 @@ impl<'l> Proxy<'l> {
     }
 }
 
-/// Where cargo has put the binaries: beside this program, or beside the folder of test programs.
-fn binaries() -> Result<PathBuf> {
+/// The folder of the binaries under test: `UCP_BINARIES`, or the release build in the target
+/// folder that this program is in too, whatever its own profile.
+///
+/// # Errors
+/// When they are not built.
+pub fn binaries() -> Result<PathBuf> {
     let here = std::env::current_exe().map_err(|source| Failure::Io {
         what: "find the program itself".to_owned(),
         source,
     })?;
-    let found = here
-        .ancestors()
-        .skip(1)
-        .take(2)
-        .find(|dir| dir.join("ucproxy-dataplane").exists());
-    found.map(Path::to_owned).ok_or_else(|| {
-        Failure::Unexpected(format!(
-            "no ucproxy-dataplane near {}: run `cargo build --workspace --bins` first",
-            here.display()
-        ))
-    })
+    let chosen = std::env::var_os("UCP_BINARIES").map(PathBuf::from);
+    let built = here.ancestors().skip(2).map(|dir| dir.join("release"));
+    chosen
+        .into_iter()
+        .chain(built)
+        .find(|dir| dir.join("ucproxy-dataplane").exists())
+        .ok_or_else(|| {
+            Failure::Unexpected(format!(
+                "no release build of ucproxy-dataplane near {}: run `make build` first",
+                here.display()
+            ))
+        })
 }

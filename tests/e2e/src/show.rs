@@ -73,6 +73,8 @@ pub fn is_ready(status: &Value) -> bool {
 pub struct Session {
     /// Its identifier.
     pub id: u64,
+    /// The worker that serves it.
+    pub worker: u64,
     /// How far it has come.
     pub state: String,
     /// The client's address.
@@ -99,6 +101,7 @@ pub fn sessions(json: &Value) -> Result<Vec<Session>> {
         .map(|s| {
             Ok(Session {
                 id: number(s, "id")?,
+                worker: number(s, "worker")?,
                 state: text(s, "state")?.to_owned(),
                 client: address(s, "client")?,
                 client_local: address(s, "client_local")?,

@@ -89,6 +89,9 @@ impl<'l> Stage<'l> {
     /// # Errors
     /// When something does not start, or a phone is refused.
     pub fn set(lab: &'l Lab, setting: &Setting) -> Result<Self> {
+        if let Some(vlan) = setting.policy.inside_vlan {
+            lab.tag_inside(vlan)?;
+        }
         let manager = Kamailio::start(lab)?;
         let proxy = Proxy::start(lab, &setting.policy)?;
         Self::with_phones(lab, setting, manager, proxy)

@@ -1,6 +1,6 @@
 //! A scripted TLS client: `openssl s_client`, which shares no code with the proxy.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ChildStdin;
@@ -59,10 +59,11 @@ impl TlsPeer {
             .map(|_| ())
     }
 
-    /// Sends text.
+    /// Sends text. That the server ends the connection meanwhile, as it may within a message that
+    /// is too large, is no failure here: the waits below see it.
     ///
     /// # Errors
-    /// When the connection has ended.
+    /// When the text cannot be written for another reason.
     pub fn send(&mut self, text: &str) -> Result<()> {
         let stdin = self.stdin.as_mut();
         let sent = stdin.map(|stdin| {
@@ -70,10 +71,13 @@ impl TlsPeer {
                 .write_all(text.as_bytes())
                 .and_then(|()| stdin.flush())
         });
-        sent.unwrap_or(Ok(())).map_err(|source| Failure::Io {
-            what: "send to the TLS server".to_owned(),
-            source,
-        })
+        match sent {
+            Some(Err(source)) if source.kind() != ErrorKind::BrokenPipe => Err(Failure::Io {
+                what: "send to the TLS server".to_owned(),
+                source,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Waits until a line with `text` has come from the server.

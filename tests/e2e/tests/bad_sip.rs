@@ -113,13 +113,13 @@ fn request_with_two_lengths() -> Result<()> {
     })
 }
 
-/// An offer is refused with a final answer to the phone, and counted.
-fn offer_refused(counter: &str, offer: impl Fn(&Script<'_>) -> String) -> Result<()> {
+/// An offer is refused with a final answer of this status to the phone, and counted.
+fn offer_refused(counter: &str, status: u16, offer: impl Fn(&Script<'_>) -> String) -> Result<()> {
     during_a_call(&Setting::default(), |stage, before| {
         let script = script(stage, "offer");
         let mut peer = connect(stage)?;
         peer.send(&script.invite(INSIDE.0, &offer(&script)))?;
-        peer.wait_line("SIP/2.0 488")?;
+        peer.wait_line(&format!("SIP/2.0 {status} "))?;
         stage.wait_counted(before, counter)?;
         no_second_stream(stage, before)
     })
@@ -132,19 +132,28 @@ fn no_second_stream(stage: &Stage<'_>, before: &Counters) -> Result<()> {
     })
 }
 
+/// Syntax that cannot be understood (RFC 3261 §21.4.1).
+const BAD_REQUEST: u16 = 400;
+/// An offer that is understood and cannot be met (RFC 3261 §21.4.26).
+const NOT_ACCEPTABLE_HERE: u16 = 488;
+
 #[test]
 fn offer_without_keys_where_keys_are_required() -> Result<()> {
-    offer_refused("sdp-no-crypto", |script| script.offer("RTP/AVP", ""))
+    offer_refused("sdp-no-crypto", NOT_ACCEPTABLE_HERE, |script| {
+        script.offer("RTP/AVP", "")
+    })
 }
 
 #[test]
 fn encrypted_offer_without_keys() -> Result<()> {
-    offer_refused("sdp-no-crypto", |script| script.offer("RTP/SAVP", ""))
+    offer_refused("sdp-no-crypto", NOT_ACCEPTABLE_HERE, |script| {
+        script.offer("RTP/SAVP", "")
+    })
 }
 
 #[test]
 fn offer_with_an_unknown_suite() -> Result<()> {
-    offer_refused("sdp-bad-crypto", |script| {
+    offer_refused("sdp-bad-crypto", NOT_ACCEPTABLE_HERE, |script| {
         script.offer(
             "RTP/SAVP",
             "a=crypto:1 ROT13_HMAC_MD5 inline:MTIzNDU2Nzg5MDEyMzQ1Njc4OTA\r\n",
@@ -154,7 +163,7 @@ fn offer_with_an_unknown_suite() -> Result<()> {
 
 #[test]
 fn offer_with_a_short_key() -> Result<()> {
-    offer_refused("sdp-bad-crypto", |script| {
+    offer_refused("sdp-bad-crypto", NOT_ACCEPTABLE_HERE, |script| {
         script.offer(
             "RTP/SAVP",
             "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:c2hvcnQ=\r\n",
@@ -164,7 +173,7 @@ fn offer_with_a_short_key() -> Result<()> {
 
 #[test]
 fn offer_that_does_not_parse() -> Result<()> {
-    offer_refused("sdp-malformed", |_| {
+    offer_refused("sdp-malformed", BAD_REQUEST, |_| {
         "v=0\r\nm=audio nonsense\r\n".to_owned()
     })
 }

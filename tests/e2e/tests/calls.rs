@@ -75,6 +75,15 @@ fn ipv6() -> Result<()> {
 }
 
 #[test]
+fn inside_network_on_a_vlan() -> Result<()> {
+    let policy = Policy {
+        inside_vlan: Some(100),
+        ..Policy::default()
+    };
+    on_stage(&with_policy(policy), calls_both_ways)
+}
+
+#[test]
 fn ten_calls_in_a_row_leave_nothing_behind() -> Result<()> {
     on_stage(&Setting::default(), |stage| {
         for _ in 0..10 {

@@ -6,7 +6,6 @@ use e2e::scenario::{TALK, answered_by_hand, on_stage};
 use e2e::show::{Stream, streams};
 use e2e::stage::{INSIDE, OUTSIDE, Setting, Stage};
 use e2e::wait::{STEP, until};
-use nix::sys::signal::Signal;
 
 fn only_stream(stage: &Stage<'_>) -> Result<Stream> {
     let mut streams = streams(&stage.proxy.show("media")?)?;
@@ -165,7 +164,7 @@ fn phone_that_vanishes_frees_its_session_and_media() -> Result<()> {
         dial(&mut outside, &mut inside)?;
         talk(&outside, &inside, TALK)?;
         // The kernel of a killed phone resets its connection.
-        stage.outside.process().signal(Signal::SIGKILL);
+        stage.outside.kill()?;
         stage.wait_media_closed()?;
         until("end of the session", STEP, || {
             let license = stage.proxy.show("license")?;

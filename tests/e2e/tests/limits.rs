@@ -1,7 +1,7 @@
 //! Sessions over a limit are refused and counted; what is up already does not notice, and a unit
 //! that is given back can be taken again.
 
-use e2e::certs::Request;
+use e2e::certs::{Identity, Request};
 use e2e::error::{Result, ensure};
 use e2e::policy::Policy;
 use e2e::scenario::{during_a_call, on_stage};
@@ -21,10 +21,17 @@ fn limited(limits: &str, workers: u16) -> Setting {
     }
 }
 
+/// Another client, with a certificate of its own.
 fn connect(stage: &Stage<'_>) -> Result<TlsPeer> {
-    let identity = stage.lab.authority.issue(&Request::phone("another"))?;
+    connect_as(
+        stage,
+        &stage.lab.authority.issue(&Request::phone("another"))?,
+    )
+}
+
+fn connect_as(stage: &Stage<'_>, identity: &Identity) -> Result<TlsPeer> {
     let dir = stage.lab.subdir("peers")?;
-    TlsPeer::connect(&stage.lab.outside, &dir, stage.target, Some(&identity), &[])
+    TlsPeer::connect(&stage.lab.outside, &dir, stage.target, Some(identity), &[])
 }
 
 /// The outside phone holds the only unit; one more session is refused as `counter` says.
@@ -69,7 +76,9 @@ fn two_workers_admit_exactly_one_at_the_last_unit() -> Result<()> {
     const AT_ONCE: usize = 12;
     on_stage(&limited("uc_sessions: 2", 2), |stage| {
         let before = stage.proxy.counters()?;
-        let peers: Result<Vec<TlsPeer>> = (0..AT_ONCE).map(|_| connect(stage)).collect();
+        let identity = stage.lab.authority.issue(&Request::phone("another"))?;
+        let peers: Result<Vec<TlsPeer>> =
+            (0..AT_ONCE).map(|_| connect_as(stage, &identity)).collect();
         let mut peers = peers?;
         until("one peer left", STEP, || {
             let left = peers
@@ -90,7 +99,7 @@ fn two_workers_admit_exactly_one_at_the_last_unit() -> Result<()> {
             let open = sessions(&stage.proxy.show("sessions")?)?.len();
             Ok((open == 1).then_some(()))
         })?;
-        let mut next = connect(stage)?;
+        let mut next = connect_as(stage, &identity)?;
         next.wait_connected()?;
         until("the next one in", STEP, || {
             let open = sessions(&stage.proxy.show("sessions")?)?.len();

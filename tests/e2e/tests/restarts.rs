@@ -90,6 +90,7 @@ fn phones_come_back_after_the_dataplane_died() -> Result<()> {
         forgotten.send("\r\n\r\n")?;
         forgotten.wait_closed()?;
         let manager_log = stage.manager.log().mark();
+        stage.outside.kill()?;
         stage.outside = outside_phone(
             stage.lab,
             &setting,
