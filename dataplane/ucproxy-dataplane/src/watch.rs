@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use abi::layout::Layout;
-use abi::policy::{KeyId, PolicyImage};
+use abi::policy::{Device, KeyId, PolicyImage};
 use abi::publish::PublishError;
 use dpdk::Clock;
 use tls::LegLimits;
@@ -29,6 +29,8 @@ pub(crate) struct Watch {
     stop: Arc<AtomicBool>,
     /// The generation that was last looked at, good or bad.
     seen: u64,
+    /// The devices that were opened at the start, in the order of the workers' ports.
+    devices: Option<Vec<Device>>,
 }
 
 impl Keys for KeyStore {
@@ -50,6 +52,7 @@ impl Watch {
             clock,
             stop,
             seen: 0,
+            devices: None,
         }
     }
 
@@ -60,6 +63,7 @@ impl Watch {
             return Ok(());
         };
         let running = Running::start(self.layout, &policy, self.clock, &self.stop)?;
+        self.devices = Some(policy.image.boot.devices.clone());
         self.layout.set_boot_hash(boot_hash(&policy.image));
         self.layout
             .set_workers_running(usize::from(policy.image.boot.workers.max(1)));
@@ -115,7 +119,10 @@ impl Watch {
         self.seen = generation;
         let compiled = PolicyImage::decode(&octets)
             .map_err(|e| e.to_string())
-            .and_then(|image| {
+            .and_then(|mut image| {
+                if let Some(devices) = &self.devices {
+                    number_by(devices, &mut image);
+                }
                 Policy::compile(generation, image, &self.keys, LegLimits::default())
                     .map_err(|e| e.to_string())
             });
@@ -131,6 +138,24 @@ impl Watch {
     }
 }
 
+/// Has interfaces number their devices as `running` does, which the policy may list in another
+/// order. One on a device that does not run gets a number that no port has, so that workers
+/// refuse the policy until the next start.
+fn number_by(running: &[Device], image: &mut PolicyImage) {
+    let PolicyImage {
+        boot, interfaces, ..
+    } = image;
+    for interface in interfaces {
+        let wanted = boot.devices.get(usize::from(interface.device));
+        let same = |device: &&Device| {
+            wanted
+                .is_some_and(|wanted| (&wanted.name, &wanted.kind) == (&device.name, &device.kind))
+        };
+        let at = (0_u16..).zip(running).find(|(_, device)| same(device));
+        interface.device = at.map_or(u16::MAX, |(at, _)| at);
+    }
+}
+
 /// Seconds since 1970.
 #[expect(
     clippy::disallowed_methods,
@@ -140,4 +165,41 @@ pub(crate) fn wall_clock_seconds() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |d| d.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use abi::policy::{DeviceKind, Interface};
+
+    fn device(name: &str) -> Device {
+        Device {
+            name: name.into(),
+            kind: DeviceKind::Vdev(format!("net_af_packet0,iface={name}")),
+            mtu: 1_500,
+            descriptors: 1_024,
+        }
+    }
+
+    fn interface(device: u16) -> Interface {
+        Interface {
+            name: format!("on-{device}"),
+            device,
+            vlan: None,
+            addresses: Vec::new(),
+            owned: Vec::new(),
+            reassemble: false,
+        }
+    }
+
+    #[test]
+    fn interfaces_stay_on_their_ports_when_devices_change_places() {
+        let running = [device("outside"), device("inside")];
+        let mut image = PolicyImage::default();
+        image.boot.devices = ["new", "inside", "outside"].map(device).to_vec();
+        image.interfaces = (0..3).map(interface).collect();
+        number_by(&running, &mut image);
+        let numbers: Vec<u16> = image.interfaces.iter().map(|i| i.device).collect();
+        assert_eq!(numbers, [u16::MAX, 1, 0]);
+    }
 }
