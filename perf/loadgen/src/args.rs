@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use abi::Suite;
 use perf_loadgen::synth::Synth;
-use perf_loadgen::{Direction, End, Fault, Mix, Traffics};
+use perf_loadgen::{Direction, End, Fault, Mix, Search, Traffics};
 
 /// What the operator reads.
 pub(crate) const USAGE: &str = "\
@@ -26,6 +26,7 @@ how fast: --rate PACKETS/S (else as fast as the proxy takes it)
           --stored N      N packets made ahead of time; they carry no time
           --seconds S     packets made as they are sent, which carry the time
           --repeat N      so many times, each a line of JSON
+          --search LOW:HIGH --loss SHARE   the highest rate between the two that loses no more
 where:    --cpu N   --hugepages   --descriptors N   --warm-up PACKETS/S
           --mirror        something else stands between the ports and sends every frame on";
 
@@ -45,6 +46,7 @@ pub(crate) struct Run {
     pub(crate) inside: String,
     pub(crate) traffics: Traffics,
     pub(crate) rate: Option<f64>,
+    pub(crate) search: Option<Search>,
     pub(crate) amount: Amount,
     pub(crate) repeat: u32,
     pub(crate) cpu: u16,
@@ -167,6 +169,7 @@ impl Run {
             inside: given.wanted("inside")?,
             traffics: traffics(given)?,
             rate: given.number("rate")?,
+            search: search(given)?,
             amount: stored.or(seconds).unwrap_or(Amount::Seconds(1.0)),
             repeat: given.number("repeat")?.unwrap_or(1),
             cpu: given.number("cpu")?.unwrap_or(0),
@@ -200,6 +203,18 @@ impl Capture {
             destination_mac: given.wanted("destination-mac")?,
             traffics,
         })
+    }
+}
+
+fn search(given: &mut Given) -> Result<Option<Search>, String> {
+    let loss = given.number("loss")?.unwrap_or(0.0);
+    let Some(range) = given.text("search")? else {
+        return Ok(None);
+    };
+    let (low, high) = range.split_once(':').unwrap_or_default();
+    match (low.parse(), high.parse()) {
+        (Ok(low), Ok(high)) if 0.0 < low && low < high => Ok(Some(Search { low, high, loss })),
+        _ => Err(format!("--search wants LOW:HIGH, not {range}")),
     }
 }
 
@@ -290,6 +305,10 @@ mod tests {
                 "--client: no such thing as ROT13",
             ),
             ("run --outside a --inside b", "--streams is missing"),
+            (
+                "run --streams s --outside a --inside b --search 5:4",
+                "--search wants LOW:HIGH, not 5:4",
+            ),
             ("streams extra", "\"extra\" is not expected"),
         ] {
             assert_eq!(parse(line).unwrap_err(), wanted);

@@ -14,6 +14,7 @@ mod link;
 mod listener;
 mod packet;
 mod pcap;
+mod search;
 mod sink;
 mod source;
 mod store;
@@ -31,6 +32,7 @@ pub use drive::{Delay, Drive, Ends, Load, Report};
 pub use link::{Link, Stations};
 pub use packet::{Media, Mix};
 pub use pcap::Pcap;
+pub use search::Search;
 pub use sink::{Counts, Sink};
 pub use source::{Source, Ticket, Traffics};
 pub use store::{Ready, Store};
@@ -120,6 +122,9 @@ pub enum LoadError {
     /// The proxy does not answer for an address of its own.
     #[error("no station answers for {0}")]
     NoStation(core::net::IpAddr),
+    /// Packets are missing at every rate.
+    #[error("packets are missing even at the lowest rate")]
+    AlwaysLost,
     /// The port's packet buffers are all in use.
     #[error("no packet buffers left")]
     NoBuffers,

@@ -95,14 +95,23 @@ fn drive(
         drive.resolve(PATIENCE * 1_000_000_000)?;
     }
     drive.warm_up(run.warm_up)?;
-    let mut reports = Vec::new();
-    for _ in 0..run.repeat {
+    let mut trial = |rate| {
         drive.restart();
         let load = match run.amount {
             Amount::Stored(packets) => Load::Stored(Store::make(drive.source(), packets)?),
             Amount::Seconds(seconds) => Load::Live(nanos(seconds)),
         };
-        reports.push(drive.run(load, run.rate)?);
+        drive.run(load, rate)
+    };
+    let mut reports = Vec::new();
+    for _ in 0..run.repeat {
+        match run.search {
+            None => reports.push(trial(run.rate)?),
+            Some(search) => {
+                let found = search.run(|rate| trial(Some(rate)))?;
+                reports.push(found.ok_or(LoadError::AlwaysLost)?);
+            }
+        }
     }
     Ok(reports)
 }
