@@ -29,8 +29,18 @@ pub(crate) fn ends(n: u32) -> (SocketAddr, SocketAddr) {
 
 /// A segment from client `n`.
 pub(crate) fn segment(n: u32, flags: u8, seq: u32, ack: u32, payload: &[u8]) -> Vec<u8> {
+    packet((client(n), server()), flags, seq, ack, payload)
+}
+
+/// An IPv4 packet with a segment.
+pub(crate) fn packet(
+    (from, to): (SocketAddrV4, SocketAddrV4),
+    flags: u8,
+    seq: u32,
+    ack: u32,
+    payload: &[u8],
+) -> Vec<u8> {
     let total = u16::try_from(HEADERS + payload.len()).unwrap_or(u16::MAX);
-    let (from, to) = (client(n), server());
     let mut packet = vec![0x45, 0];
     packet.extend(total.to_be_bytes());
     packet.extend([0, 0, 0x40, 0, 64, flow::TCP, 0, 0]);

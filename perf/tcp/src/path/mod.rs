@@ -1,0 +1,347 @@
+//! Packets along a worker's whole way: port, parser, flow table, TCP, TLS, session, and back out.
+
+mod nic;
+mod peer;
+mod proxy;
+mod traffic;
+
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::time::Duration;
+
+use abi::Now;
+use sim::Place;
+use tls::{Target, TlsLeg};
+use wire::arp::{ArpRepr, Operation};
+use wire::ethernet::{self, EthernetRepr};
+use wire::{BURST, Frame, MacAddr, Nic, Parsed};
+
+use crate::clock::{Random, clock, each};
+use nic::MemNic;
+use peer::{Peer, Segment};
+use proxy::Proxy;
+use traffic::Traffic;
+
+/// Numbers of sessions that are compared.
+const SESSIONS: [u32; 3] = [100, 1_000, 10_000];
+/// Messages that are put on the way together at most: as many as a NIC's ring would hold, so that
+/// what the peers do in between weighs little.
+const BLOCK: usize = 31 * BURST;
+/// Messages of one session in a block at most: they have to fit in its buffers.
+const TOGETHER: u8 = 4;
+/// Messages of one run.
+const MESSAGES: usize = 20 * BLOCK;
+const REPEATS: usize = 15;
+/// Time that passes from one turn of the worker to the next.
+const TURN: Duration = Duration::from_micros(20);
+/// TCP port of the first phone.
+const FIRST_PORT: u16 = 10_000;
+/// Station that all peers are behind.
+const PEER: MacAddr = MacAddr([2, 0, 0, 0, 0, 0x99]);
+
+/// Prints what a packet costs by the number of sessions.
+pub(crate) fn run(out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "the whole way through a worker: messages of random sessions in bursts of {BURST}, forwarded,"
+    )?;
+    writeln!(
+        out,
+        "answered and acknowledged; ns for each packet received, the best of {REPEATS} runs"
+    )?;
+    write!(out, "  legs     message  ")?;
+    for count in SESSIONS {
+        write!(out, "{count:>8} sessions")?;
+    }
+    writeln!(out, "   last to first")?;
+    for secure in [false, true] {
+        let mut labs = SESSIONS.map(|count| Lab::new(count, secure));
+        for traffic in [Traffic::Keepalive, Traffic::Options] {
+            let mut best = SESSIONS.map(|_| f64::INFINITY);
+            for _ in 0..REPEATS {
+                for (best, lab) in best.iter_mut().zip(&mut labs) {
+                    *best = best.min(lab.measure(traffic));
+                }
+            }
+            let legs = if secure { "TLS-TCP" } else { "TCP-TCP" };
+            write!(out, "  {legs}  {traffic:<9?}")?;
+            for nanos in best {
+                write!(out, "{nanos:>17.0}")?;
+            }
+            let ratio = best
+                .last()
+                .zip(best.first())
+                .map_or(0.0, |(last, first)| last / first);
+            writeln!(out, "{ratio:>16.2}")?;
+        }
+    }
+    Ok(())
+}
+
+/// A worker with its phones and their call manager.
+struct Lab {
+    proxy: Proxy,
+    phones: Vec<Peer>,
+    /// The call manager's ends by the proxy's port.
+    managers: Vec<Option<Peer>>,
+    now: Now,
+    random: Random,
+    serial: u64,
+    /// Packets that the worker has received, and how long it took over them.
+    received: usize,
+    time: Duration,
+}
+
+impl Lab {
+    /// Opens `count` sessions.
+    fn new(count: u32, secure: bool) -> Self {
+        let now = Now::from_millis(1_000_000);
+        let mut lab = Self {
+            proxy: Proxy::new(count, secure, now),
+            phones: Vec::new(),
+            managers: (0..=u16::MAX).map(|_| None).collect(),
+            now,
+            random: Random::new(11),
+            serial: 0,
+            received: 0,
+            time: Duration::ZERO,
+        };
+        while lab.phones.len() < count as usize {
+            let first = lab.phones.len();
+            // The first one has the worker learn where the peers are.
+            let together = if first == 0 { 1 } else { BURST };
+            for n in first..(first + together).min(count as usize) {
+                lab.dial(n);
+            }
+            lab.settle(Traffic::Keepalive);
+        }
+        assert!(
+            lab.phones.iter().all(Peer::is_open),
+            "{:?}",
+            lab.proxy.refusals()
+        );
+        assert_eq!(lab.managers.iter().flatten().count(), count as usize);
+        lab
+    }
+
+    /// Has phone `n` begin a connection.
+    fn dial(&mut self, n: usize) {
+        let to = self.manager();
+        let tls = self.proxy.phones.as_ref().map(|profile| {
+            let target = Target {
+                address: (*to.ip()).into(),
+                client_sni: None,
+            };
+            Box::new(TlsLeg::client(profile, &target))
+        });
+        let port = FIRST_PORT + u16::try_from(n).expect("a port for each phone");
+        let from = SocketAddrV4::new(v4(self.proxy.setup.address(Place::Phone)), port);
+        let (phone, syn) = Peer::connect(from, to, tls);
+        self.phones.push(phone);
+        inject(self.proxy.outside, &syn);
+    }
+
+    /// Where phones aim at.
+    fn manager(&self) -> SocketAddrV4 {
+        match self.proxy.setup.target() {
+            SocketAddr::V4(to) => to,
+            SocketAddr::V6(_) => unreachable!("the set-up is of IPv4"),
+        }
+    }
+
+    /// Nanoseconds for each packet received, over a run of random sessions.
+    fn measure(&mut self, traffic: Traffic) -> f64 {
+        (self.received, self.time) = (0, Duration::ZERO);
+        let count = self.phones.len();
+        let block = BLOCK.min(count * 3 / BURST * BURST);
+        for _ in 0..MESSAGES / block {
+            let mut said = vec![0; count];
+            let mut out = Vec::new();
+            while out.len() < block {
+                let n = self.random.below(count);
+                let (Some(said), Some(phone)) = (said.get_mut(n), self.phones.get_mut(n)) else {
+                    continue;
+                };
+                if *said < TOGETHER {
+                    *said += 1;
+                    self.serial += 1;
+                    phone.say(&traffic.request(n, self.serial), &mut out);
+                }
+            }
+            out.iter()
+                .for_each(|packet| inject(self.proxy.outside, packet));
+            self.settle(traffic);
+        }
+        assert_eq!(self.proxy.refusals(), [], "packets were refused");
+        each(self.time, self.received)
+    }
+
+    /// Goes on until nobody has anything to say.
+    fn settle(&mut self, traffic: Traffic) {
+        loop {
+            self.turns();
+            let answered = self.deliver_outside() + self.deliver_inside(traffic);
+            if answered == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Has the worker take in all that waits.
+    fn turns(&mut self) {
+        let waiting = |proxy: &Proxy| proxy.outside.waiting() + proxy.inside.waiting();
+        self.received += waiting(&self.proxy);
+        let begun = clock();
+        loop {
+            self.now = self.now + TURN;
+            let turn = self.proxy.worker.poll_once(self.now);
+            if waiting(&self.proxy) == 0 && (self.is_measuring() || !turn.busy) {
+                break;
+            }
+        }
+        self.time += begun.elapsed();
+    }
+
+    /// Whether all sessions are open: then timers can wait until packets come.
+    fn is_measuring(&self) -> bool {
+        self.serial > 0
+    }
+
+    /// Gives the phones what the worker has sent to them; returns how many packets they sent.
+    fn deliver_outside(&mut self) -> usize {
+        let mut out = Vec::new();
+        while let Some(frame) = self.proxy.outside.take() {
+            let Some(packet) = ip_packet(self.proxy.outside, &frame, &mut out) else {
+                continue;
+            };
+            let segment = Segment::parse(packet).expect("a segment");
+            let n = usize::from(segment.dst_port - FIRST_PORT);
+            let phone = self.phones.get_mut(n).expect("a phone");
+            let mut said = Vec::new();
+            phone.on_segment(&segment, &mut said, &mut out);
+            if !said.is_empty() {
+                phone.say(&[], &mut out);
+            }
+        }
+        inject_all(self.proxy.outside, &out)
+    }
+
+    /// Gives the call manager what the worker has sent to it.
+    fn deliver_inside(&mut self, traffic: Traffic) -> usize {
+        let (phone, manager) = (
+            self.proxy.setup.address(Place::Phone),
+            self.proxy.setup.address(Place::Manager),
+        );
+        let port = self.proxy.setup.manager_port();
+        let mut out = Vec::new();
+        while let Some(frame) = self.proxy.inside.take() {
+            let Some(packet) = ip_packet(self.proxy.inside, &frame, &mut out) else {
+                continue;
+            };
+            let segment = Segment::parse(packet).expect("a segment");
+            let place = self
+                .managers
+                .get_mut(usize::from(segment.src_port))
+                .expect("a port");
+            if segment.is_syn() {
+                let (local, remote) = (
+                    SocketAddrV4::new(v4(manager), port),
+                    SocketAddrV4::new(v4(phone), segment.src_port),
+                );
+                let (peer, answer) = Peer::accept(local, remote, &segment);
+                *place = Some(peer);
+                out.push(answer);
+                continue;
+            }
+            let peer = place.as_mut().expect("a connection");
+            let mut said = Vec::new();
+            peer.on_segment(&segment, &mut said, &mut out);
+            // Messages that were said together may come in one segment.
+            for message in messages(&said) {
+                peer.say(&traffic.answer(message), &mut out);
+            }
+        }
+        inject_all(self.proxy.inside, &out)
+    }
+}
+
+/// The messages in `said`, each of which ends with an empty line.
+fn messages(said: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = said;
+    std::iter::from_fn(move || {
+        let end = rest.windows(4).position(|octets| octets == b"\r\n\r\n")? + 4;
+        let (message, left) = rest.split_at(end);
+        rest = left;
+        Some(message)
+    })
+}
+
+fn v4(address: std::net::IpAddr) -> Ipv4Addr {
+    match address {
+        std::net::IpAddr::V4(address) => address,
+        std::net::IpAddr::V6(_) => unreachable!("the set-up is of IPv4"),
+    }
+}
+
+/// The IP packet in a frame; a question for a station address is answered at once.
+fn ip_packet<'a>(
+    nic: MemNic,
+    frame: &'a nic::MemFrame,
+    out: &mut Vec<Vec<u8>>,
+) -> Option<&'a [u8]> {
+    match wire::parse(frame).expect("a sound frame") {
+        Parsed::Ip(packet) => frame.data().get(packet.ip_range()),
+        Parsed::Arp(link) => {
+            let asked = ArpRepr::parse(frame.data().get(ethernet::HEADER_LEN..)?).expect("ARP");
+            let _ = link;
+            if asked.operation == Operation::Request {
+                answer_arp(nic, &asked);
+                out.push(Vec::new());
+            }
+            None
+        }
+    }
+}
+
+fn answer_arp(nic: MemNic, asked: &ArpRepr) {
+    let mut octets = [0; ethernet::HEADER_LEN + wire::arp::LEN];
+    let link = EthernetRepr {
+        dst: nic.info().mac,
+        src: PEER,
+        vlan: None,
+        ethertype: ethernet::ARP,
+    };
+    link.emit(&mut octets).expect("room");
+    let answer = ArpRepr {
+        operation: Operation::Reply,
+        sender_mac: PEER,
+        sender_ip: asked.target_ip,
+        target_mac: asked.sender_mac,
+        target_ip: asked.sender_ip,
+    };
+    let room = octets.get_mut(ethernet::HEADER_LEN..).expect("room");
+    answer.emit(room).expect("room");
+    nic.inject(&octets);
+}
+
+/// Puts packets on the way to the worker and returns how many.
+fn inject_all(nic: MemNic, packets: &[Vec<u8>]) -> usize {
+    packets
+        .iter()
+        .filter(|packet| !packet.is_empty())
+        .for_each(|packet| inject(nic, packet));
+    packets.len()
+}
+
+fn inject(nic: MemNic, packet: &[u8]) {
+    let link = EthernetRepr {
+        dst: nic.info().mac,
+        src: PEER,
+        vlan: None,
+        ethertype: ethernet::IPV4,
+    };
+    let mut octets = vec![0; ethernet::HEADER_LEN];
+    link.emit(&mut octets).expect("room");
+    octets.extend_from_slice(packet);
+    nic.inject(&octets);
+}
