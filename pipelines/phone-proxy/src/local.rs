@@ -8,6 +8,7 @@ use crate::body;
 use crate::headers::Echo;
 use crate::keys::token;
 use crate::negotiate::{Described, names};
+use crate::request::is_oversized;
 use crate::session::Session;
 use crate::transaction::{Invite, LINGER, State, Transaction};
 
@@ -28,7 +29,8 @@ impl Session {
         self.answer(leg, message, status, phrase, now);
     }
 
-    /// Answers a request, and will swallow the ACK if it is an INVITE.
+    /// Answers a request, and will swallow the ACK if it is an INVITE, unless that takes more
+    /// room than the peer may have: then the other side gets an ACK that it ignores.
     pub(crate) fn answer(
         &mut self,
         leg: Leg,
@@ -38,7 +40,8 @@ impl Session {
         now: Now,
     ) {
         self.answer_frame(leg, message.frame(), status, phrase);
-        if message.method() == Method::Invite && message.is_request() {
+        let is_invite = message.method() == Method::Invite && message.is_request();
+        if is_invite && !is_oversized(message) && self.has_room(leg) {
             self.transactions[leg].answered(message, now);
         }
     }

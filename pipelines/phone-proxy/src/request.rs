@@ -136,11 +136,16 @@ impl Session {
         if needs_call && self.calls.len() >= max(self.config.calls_max) {
             return Err(Reason::SipDialogLimit);
         }
-        let needs_transaction = message.method() != Method::Ack;
-        if needs_transaction && self.transactions[leg].len() >= max(self.config.transactions_max) {
+        if message.method() != Method::Ack && !self.has_room(leg) {
             return Err(Reason::SipDialogLimit);
         }
         Ok(())
+    }
+
+    /// Whether one more transaction of `leg` may be remembered.
+    pub(crate) fn has_room(&self, leg: Leg) -> bool {
+        let most = usize::try_from(self.config.transactions_max).unwrap_or(usize::MAX);
+        self.transactions[leg].len() < most
     }
 
     /// Sends a request on.

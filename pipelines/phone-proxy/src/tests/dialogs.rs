@@ -166,6 +166,25 @@ fn transactions_beyond_the_limit_are_refused_until_others_end() {
 }
 
 #[test]
+fn refusals_are_remembered_within_the_same_limit() {
+    let config = RawConfig {
+        transactions_max: 8,
+        ..RawConfig::default()
+    };
+    let mut lab = Lab::with(Setup {
+        config,
+        ..Setup::default()
+    });
+    let long = "x".repeat(1025);
+    for n in 0..100 {
+        lab.phone(&from_phone(&format!("INVITE 1 i{n}"), &clear_answer(4000)));
+        lab.phone(&from_phone(&format!("INVITE 1 {long}{n}"), ""));
+    }
+    assert_eq!(lab.refused.len(), 200);
+    assert_eq!(lab.session.transactions.client.len(), 8);
+}
+
+#[test]
 fn names_too_long_to_remember_are_refused() {
     let mut lab = Lab::new();
     let long = "x".repeat(1025);
