@@ -174,7 +174,6 @@ fn look_around(stage: &mut Stage<'_>) -> Result<()> {
     say(&format!(
         "\nA call is up, and stays. From another terminal:\n\
          \n  {tool} show status        (or sessions, media, counters, license)\
-         \n  {tool} top\
          \n  ip netns exec {} tshark -ni eth0        # outside: TLS and SRTP\
          \n  ip netns exec {} tshark -ni eth0        # inside\
          \n  ls {}        # logs, policy, recordings\

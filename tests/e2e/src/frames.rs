@@ -243,7 +243,8 @@ pub fn station(netns: &Netns, link: &str) -> Result<[u8; 6]> {
         .map_err(|_| Failure::Unexpected(format!("no address of {link}: {text}")))
 }
 
-fn script() -> PathBuf {
+/// The program that sends them.
+pub(crate) fn script() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config/frames.py")
 }
 

@@ -17,7 +17,10 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::certs::Authority;
 use crate::error::{Failure, Result};
+use crate::frames;
 use crate::netns::{Netns, PREFIX, is_of_a_dead_run, sweep};
+use crate::process::Process;
+use crate::wait::STEP;
 
 /// Who routes between the two networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -268,21 +271,29 @@ impl Lab {
         settle(hosts, addresses, router)
     }
 
-    /// Moves the inside hosts behind a trunk: their frames carry the tag of `vlan` from now on.
+    /// Moves the inside hosts behind a trunk: their frames carry the tag of `vlan` for as long as
+    /// the process returned runs. It stands in for a switch, and for kernels without 802.1Q.
     ///
     /// # Errors
     /// When `ip` refuses.
-    pub fn tag_inside(&self, vlan: u16) -> Result<()> {
-        let (hosts, vlan) = (&self.inside, vlan.to_string());
+    pub fn tag_inside(&self, vlan: u16) -> Result<Process> {
+        let hosts = &self.inside;
         hosts.ip(&["addr", "flush", "dev", "eth0"])?;
         hosts.ip(&["link", "set", "eth0", "down"])?;
         hosts.ip(&["link", "set", "eth0", "name", "trunk"])?;
-        hosts.ip(&["link", "set", "trunk", "up"])?;
         hosts.ip(&[
-            "link", "add", "link", "trunk", "name", "eth0", "type", "vlan", "id", &vlan,
+            "link", "add", "port", "type", "veth", "peer", "name", "eth0",
         ])?;
-        offload_off(hosts, "eth0")?;
-        settle(hosts, &Host::INSIDE, Host::InsideRouter)
+        for link in ["trunk", "port", "eth0"] {
+            offload_off(hosts, link)?;
+            hosts.ip(&["link", "set", link, "up"])?;
+        }
+        settle(hosts, &Host::INSIDE, Host::InsideRouter)?;
+        let (script, vlan) = (frames::script().display().to_string(), vlan.to_string());
+        let command = ["python3", &script, "trunk", "trunk", "port", &vlan];
+        let mut relay = Process::start(hosts, &self.dir, "trunk", &command)?;
+        relay.wait_line("relaying", STEP)?;
+        Ok(relay)
     }
 
     fn route_by_kernel(&self) -> Result<()> {

@@ -49,6 +49,14 @@ impl Process {
         Self::spawn(None, dir, name, command, false)
     }
 
+    /// As [`Process::start_here`], with a pipe to its standard input.
+    ///
+    /// # Errors
+    /// As [`Process::start`].
+    pub fn start_here_piped(dir: &Path, name: &str, command: &[&str]) -> Result<Self> {
+        Self::spawn(None, dir, name, command, true)
+    }
+
     fn spawn(
         netns: Option<&Netns>,
         dir: &Path,

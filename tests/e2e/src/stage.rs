@@ -9,6 +9,7 @@ use crate::error::{Result, ensure};
 use crate::kamailio::{Kamailio, SIP_PORT, SIPS_PORT};
 use crate::lab::{Family, Host, Lab};
 use crate::policy::Policy;
+use crate::process::Process;
 use crate::proxy::Proxy;
 use crate::show::{Counters, ensure_all_given_back, streams};
 use crate::wait::{STEP, until};
@@ -81,6 +82,8 @@ pub struct Stage<'l> {
     pub target: SocketAddr,
     /// The outside phone's certificate.
     pub identity: Identity,
+    /// Tags the inside network's frames, if they are to be.
+    pub trunk: Option<Process>,
 }
 
 impl<'l> Stage<'l> {
@@ -89,12 +92,12 @@ impl<'l> Stage<'l> {
     /// # Errors
     /// When something does not start, or a phone is refused.
     pub fn set(lab: &'l Lab, setting: &Setting) -> Result<Self> {
-        if let Some(vlan) = setting.policy.inside_vlan {
-            lab.tag_inside(vlan)?;
-        }
+        let vlan = setting.policy.inside_vlan;
+        let trunk = vlan.map(|vlan| lab.tag_inside(vlan)).transpose()?;
         let manager = Kamailio::start(lab)?;
         let proxy = Proxy::start(lab, &setting.policy)?;
-        Self::with_phones(lab, setting, manager, proxy)
+        let stage = Self::with_phones(lab, setting, manager, proxy)?;
+        Ok(Self { trunk, ..stage })
     }
 
     /// As [`Stage::set`], with the call manager and the proxy up already.
@@ -119,6 +122,7 @@ impl<'l> Stage<'l> {
             lab,
             target,
             identity,
+            trunk: None,
         };
         stage.inside.wait_registered()?;
         stage.outside.wait_registered()?;
@@ -179,6 +183,7 @@ impl<'l> Stage<'l> {
             inside,
             mut proxy,
             manager,
+            trunk: _trunk,
             ..
         } = self;
         outside.stop()?;

@@ -89,10 +89,11 @@ fn two_workers_admit_exactly_one_at_the_last_unit() -> Result<()> {
             Ok((left == 1).then_some(()))
         })?;
         let grown = stage.proxy.counters()?.since(&before);
+        // A client that speaks before it hears of its refusal is refused twice: nothing is kept
+        // of it by which to tell.
         let refused = grown.value("limit-uc-sessions");
-        ensure(refused == AT_ONCE as u64 - 1, || {
-            format!("{refused} refused: {grown}")
-        })?;
+        let one_in = grown.value("sessions-opened") == 1 && AT_ONCE as u64 - 1 <= refused;
+        ensure(one_in, || format!("{refused} refused: {grown}"))?;
         // The one that is in gives its unit back, and another takes it.
         peers.clear();
         until("the unit to come back", STEP, || {
