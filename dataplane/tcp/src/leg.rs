@@ -9,6 +9,7 @@ use smoltcp::wire::{IpEndpoint, TcpControl, TcpRepr};
 
 use crate::cookie::Accepted;
 use crate::liveness::{Awaits, Liveness};
+use crate::nudge::Nudge;
 use crate::reset::{empty, number};
 use crate::segment::Segment;
 use crate::stack::Stack;
@@ -25,6 +26,7 @@ pub struct TcpLeg {
     local: SocketAddr,
     remote: SocketAddr,
     live: Liveness,
+    nudge: Nudge,
     cause: Option<CloseCause>,
     /// The owner has finished, but the connection is not open yet.
     finish_wanted: bool,
@@ -109,6 +111,7 @@ impl TcpLeg {
             local,
             remote,
             live: Liveness::new(params, now),
+            nudge: Nudge::default(),
             cause: None,
             finish_wanted: false,
             time_wait: params.time_wait,
@@ -208,6 +211,9 @@ impl TcpLeg {
             self.finish_wanted = false;
             self.stack.socket_mut().close();
         }
+        if self.nudge.take(now) {
+            self.resume(now, tx);
+        }
         let before = self.stack.state();
         self.stack.egress(now, tx);
         self.settle(before, Done::default(), now);
@@ -226,7 +232,8 @@ impl TcpLeg {
             Some(_) => self.lingers_until,
             None => self.live.deadline(),
         };
-        [self.stack.deadline(now), own].into_iter().flatten().min()
+        let deadlines = [self.stack.deadline(now), own, self.nudge.due()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Shows the owner received octets, oldest first; `f` tells how many of them it takes.
@@ -390,6 +397,23 @@ impl TcpLeg {
             .ingress_made_up((self.local, self.remote), keepalive, now, tx);
     }
 
+    /// Has a socket send that has stopped, by showing it acknowledgements that never came: the
+    /// first opens a shut window by the least that there is, which makes a probe, and as many
+    /// more as it takes ask for the oldest segment in flight again (RFC 5681 §3.2).
+    fn resume(&mut self, now: Now, tx: &mut dyn Transmit) {
+        let next = self.stack.track.next(self.unread(), self.fin_received());
+        let acknowledgement = TcpRepr {
+            seq_number: number(next),
+            ack_number: Some(number(self.stack.track.una())),
+            window_len: self.stack.track.peer_window().max(1),
+            ..empty()
+        };
+        for _ in 0..4 {
+            let ends = (self.local, self.remote);
+            self.stack.ingress_made_up(ends, acknowledgement, now, tx);
+        }
+    }
+
     /// Draws the conclusions from what the peer has done and what became of the socket.
     fn settle(&mut self, before: tcp::State, done: Done, now: Now) {
         let state = self.stack.state();
@@ -416,6 +440,9 @@ impl TcpLeg {
             _ => (Awaits::Nothing, false),
         };
         self.live.update(awaits, progress, now);
+        let sends = self.cause.is_none() && self.pending() > 0;
+        let stopped = sends && self.stack.is_idle(now);
+        self.nudge.update(stopped, done.acknowledged, now);
     }
 
     fn give_up(&mut self, cause: CloseCause) {

@@ -18,6 +18,7 @@ mod device;
 mod isn;
 mod leg;
 mod liveness;
+mod nudge;
 mod params;
 mod reset;
 mod segment;

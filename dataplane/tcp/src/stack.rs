@@ -178,6 +178,18 @@ impl Stack {
         Some(Now::ZERO + Duration::from_micros(micros))
     }
 
+    /// Whether the socket has just begun to wait for nothing but the next keepalive, if for that.
+    ///
+    /// smoltcp does not show which of its timers runs. The one for keepalives starts anew with
+    /// whatever is sent or received, and no other is due so much later.
+    pub(crate) fn is_idle(&mut self, now: Now) -> bool {
+        let keepalive = self.socket().keep_alive().map(Duration::from);
+        match (self.deadline(now), keepalive) {
+            (Some(at), Some(keepalive)) => at == Now::ZERO + micros(now) + keepalive,
+            (at, _) => at.is_none(),
+        }
+    }
+
     /// Sends packets no larger than `mtu` from now on; never raises the size.
     pub(crate) fn lower_mtu(&mut self, mtu: u16, now: Now) {
         if mtu < self.mtu {
@@ -200,6 +212,11 @@ fn interface(mtu: u16, isn: u32, track: &mut Track, now: Now) -> Interface {
     let mut iface = Interface::new(config, &mut device, instant(now));
     iface.set_any_ip(true);
     iface
+}
+
+/// Time as smoltcp counts it.
+const fn micros(now: Now) -> Duration {
+    Duration::from_micros(now.micros())
 }
 
 fn instant(now: Now) -> Instant {

@@ -18,6 +18,8 @@ pub(crate) struct Track {
     una: u32,
     /// After the last of our sequence numbers that was sent.
     sent: u32,
+    /// Window that the peer announced last, not scaled.
+    peer_window: u16,
     /// Scale of our window.
     shift: u8,
     opened: bool,
@@ -31,6 +33,7 @@ impl Track {
             edge: 0,
             una: isn,
             sent: isn,
+            peer_window: 0,
             shift: 0,
             opened: false,
         }
@@ -63,6 +66,11 @@ impl Track {
         self.una
     }
 
+    /// Window that the peer announced last, not scaled.
+    pub(crate) const fn peer_window(&self) -> u16 {
+        self.peer_window
+    }
+
     /// Whether a payload that ends before `end` goes beyond the announced window, while that is
     /// open. Into a closed window the peer may send a probe.
     pub(crate) const fn overruns(&self, end: u32, next: u32) -> bool {
@@ -76,6 +84,7 @@ impl Track {
 
     /// Takes note of the acknowledgement in a segment from the peer; tells whether it is news.
     pub(crate) fn acknowledge(&mut self, segment: &Segment<'_>) -> bool {
+        self.peer_window = segment.window;
         match segment.ack {
             Some(ack) if after(ack, self.una) && !after(ack, self.sent) => {
                 self.una = ack;

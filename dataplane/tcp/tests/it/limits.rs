@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use abi::Reason;
+use smoltcp::wire::TcpRepr;
 use tcp::{CloseCause, Params, State};
 
-use crate::sim::{Sim, To, read_all};
+use crate::sim::{CLIENT_ISN, Sim, To, ends, packet, read_all, segment};
 
 #[test]
 fn owner_that_does_not_read_closes_the_window_and_reading_opens_it() {
@@ -40,6 +41,66 @@ fn lost_announcement_of_the_open_window_is_found_out_by_a_probe() {
         got += read_all(sim.server()).len();
         got == data.len()
     });
+}
+
+/// Shows the client an acknowledgement of its first `len` octets, with a window, and loses whatever
+/// else is on its way.
+fn acknowledge(sim: &mut Sim, len: u32, window: u16) {
+    let said = sim.segments(To::Client).last().unwrap().clone();
+    let (client, server) = ends(false);
+    let seq = said.seq + said.control.len() as u32;
+    let repr = segment(seq, CLIENT_ISN.wrapping_add(1 + len), b"");
+    let repr = TcpRepr {
+        window_len: window,
+        ..repr
+    };
+    let packet = packet(server, client, repr);
+    sim.poll();
+    sim.flying.clear();
+    sim.receive(To::Client, &packet);
+    sim.poll();
+    sim.flying.clear();
+}
+
+/// Runs until the server has `len` octets, and checks that it did not take long.
+fn arrives_soon(sim: &mut Sim, len: usize) {
+    let (before, mut got) = (sim.now, 0);
+    sim.run_until(|sim| {
+        got += read_all(sim.server()).len();
+        got == len
+    });
+    assert!(sim.now.since(before) < Duration::from_secs(15));
+}
+
+#[test]
+fn old_window_that_comes_late_does_not_stop_a_sender() {
+    for keepalive in [None, Some(Duration::from_secs(60))] {
+        let mut sim = Sim::open(&Params {
+            keepalive,
+            ..Params::default()
+        });
+        sim.client.send(&[9; 4_096]);
+        acknowledge(&mut sim, 0, 0);
+        arrives_soon(&mut sim, 4_096);
+    }
+}
+
+#[test]
+fn what_is_lost_while_the_window_is_shut_is_sent_again() {
+    for keepalive in [None, Some(Duration::from_secs(60))] {
+        let mut sim = Sim::open(&Params {
+            keepalive,
+            ..Params::default()
+        });
+        sim.client.send(&[9; 4_096]);
+        sim.poll();
+        sim.flying.truncate(1);
+        sim.run_until(|sim| sim.server().unread() > 0);
+        // The window shuts while the rest is in flight, and opens once that is lost.
+        acknowledge(&mut sim, 1_460, 0);
+        acknowledge(&mut sim, 1_460, 4_096);
+        arrives_soon(&mut sim, 4_096);
+    }
 }
 
 #[test]
