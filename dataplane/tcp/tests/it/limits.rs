@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use abi::Reason;
-use smoltcp::wire::TcpRepr;
+use smoltcp::wire::{TcpControl, TcpRepr};
 use tcp::{CloseCause, Params, State};
 
 use crate::sim::{CLIENT_ISN, Sim, To, ends, packet, read_all, segment};
@@ -48,7 +48,7 @@ fn lost_announcement_of_the_open_window_is_found_out_by_a_probe() {
 fn acknowledge(sim: &mut Sim, len: u32, window: u16) {
     let said = sim.segments(To::Client).last().unwrap().clone();
     let (client, server) = ends(false);
-    let seq = said.seq + said.control.len() as u32;
+    let seq = said.seq + u32::from(said.control == TcpControl::Syn);
     let repr = segment(seq, CLIENT_ISN.wrapping_add(1 + len), b"");
     let repr = TcpRepr {
         window_len: window,
