@@ -34,6 +34,21 @@ pub struct IcmpReport {
     pub about: Quote,
 }
 
+impl IcmpReport {
+    /// The error that an ICMP packet reports, whoever it is addressed to.
+    #[must_use]
+    pub fn read<F: Frame>(frame: &F, packet: &Packet) -> Option<Self> {
+        match read(frame, packet) {
+            Ok(Message::Report(error, about)) => Some(Self {
+                from: packet.src,
+                error,
+                about,
+            }),
+            _ => None,
+        }
+    }
+}
+
 enum Message {
     Echo,
     Ndp(wire::ndp::NdpRepr),
