@@ -80,6 +80,7 @@ mod tests {
             restart_needed: true,
             findings: findings.clone(),
             notice: Some("so".into()),
+            not_kept: None,
         }));
         round_trip(&Response::Refused { findings });
         round_trip(&Response::Failed(Failure::TooLarge { needed: 5, room: 4 }));

@@ -24,8 +24,15 @@ pub enum Request {
         /// The unit is a standby, and its primary is about to restore the configuration.
         standby: bool,
     },
+    /// Put a version that ran before in force again.
+    Rollback {
+        /// Its number; `None` is the newest that differs from what runs.
+        version: Option<u64>,
+    },
     /// Say how control is.
     Status,
+    /// Say which versions are kept.
+    History,
     /// Say what TLS proxy limits the model takes.
     TlsLimit,
     /// Say what configuration runs.
@@ -51,6 +58,11 @@ pub enum Response {
     TlsLimit(TlsLimit),
     /// What configuration runs.
     Configuration(Configuration),
+    /// The versions that are kept.
+    History {
+        /// The newest first.
+        versions: Vec<Version>,
+    },
 }
 
 /// How a configuration was taken.
@@ -66,6 +78,9 @@ pub struct Applied {
     /// What the operator must be told besides.
     #[serde(default)]
     pub notice: Option<String>,
+    /// Why it could not be kept: it runs, but the next start will not know of it.
+    #[serde(default)]
+    pub not_kept: Option<String>,
 }
 
 /// Why a request came to nothing though nothing is wrong with it.
@@ -98,6 +113,12 @@ pub enum Failure {
     /// Nothing runs yet.
     #[error("no configuration runs; put one in force with 'ucproxy apply FILE'")]
     NoConfiguration,
+    /// No such version is kept.
+    #[error("no such version is kept; 'ucproxy history' shows which are")]
+    NoSuchVersion,
+    /// The versions cannot be read; control's log says why.
+    #[error("versions cannot be read; control's log says why")]
+    Unreadable,
     /// The profile is `unlimited`.
     #[error("no appliance's licences hold, so no TLS proxy limit does; set license.model first")]
     NoModel,
@@ -157,5 +178,22 @@ pub struct Configuration {
     /// Its text.
     pub text: String,
     /// Absolute path of the file that it came from.
+    pub path: String,
+}
+
+/// A configuration that ran.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// Its number; each is one more than the one before.
+    pub version: u64,
+    /// When it was taken, seconds since 1970.
+    pub time: u64,
+    /// User id of who had it taken.
+    pub uid: u32,
+    /// That user's name.
+    pub user: String,
+    /// The command that had it taken.
+    pub change: String,
+    /// Absolute path of the file that its text came from.
     pub path: String,
 }

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
@@ -11,10 +11,20 @@ pub(crate) struct Args {
     /// Directory of shared memory, sockets and locks
     #[arg(long, value_name = "DIR", default_value = "/run/ucproxy")]
     pub(crate) runtime_dir: PathBuf,
+    /// Directory of what outlives a restart of the machine; without it, the runtime directory
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
     /// Configuration to start with; without it, or when it has errors, what was applied last
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Write logs as JSON
     #[arg(long)]
     pub(crate) log_json: bool,
+}
+
+impl Args {
+    /// Directory of what outlives a restart of the machine.
+    pub(crate) fn state_dir(&self) -> &Path {
+        self.state_dir.as_ref().unwrap_or(&self.runtime_dir)
+    }
 }

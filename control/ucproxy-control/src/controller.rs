@@ -3,19 +3,22 @@
 mod change;
 
 use std::collections::VecDeque;
+use std::io;
 use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use abi::publish::PublishError;
-use admin::{Applied, Configuration, Failure, Request, Response, Status};
+use admin::{Applied, Configuration, Failure, Request, Response, Status, Version};
 use policy::{Finding, Folder, Policy, Report, Severity};
 
 use crate::args::Args;
 use crate::clock;
 use crate::link::{KeysError, Link, Progress};
+use crate::peer::Peer;
 use crate::server::Call;
 use crate::store::Source;
+use crate::versions::Versions;
 use change::Proposal;
 
 /// Time between two looks at the data plane when nothing is under way.
@@ -34,8 +37,8 @@ struct Wanted {
     policy: Policy,
     /// The image in the form that it is published in.
     image: Vec<u8>,
-    /// Whether it was kept for the next start.
-    kept: bool,
+    /// Who had it taken, when and how; `None` once it was kept for the next start.
+    to_keep: Option<Version>,
 }
 
 /// Where the data plane stands with what is wanted.
@@ -59,6 +62,8 @@ struct Pending {
     warnings: Vec<Finding>,
     /// What the operator must be told besides.
     notice: Option<String>,
+    /// Why it could not be kept.
+    not_kept: Option<String>,
     /// What to go back to if the data plane refuses.
     before: Option<Wanted>,
 }
@@ -67,6 +72,7 @@ struct Pending {
 #[derive(Debug)]
 pub(crate) struct Controller {
     args: Args,
+    versions: Versions,
     started: u64,
     wanted: Option<Wanted>,
     link: Option<Link>,
@@ -81,6 +87,7 @@ impl Controller {
     /// A controller that holds no configuration yet; `started` is in seconds since 1970.
     pub(crate) fn new(args: Args, started: u64) -> Self {
         Self {
+            versions: Versions::of(args.state_dir()),
             args,
             started,
             wanted: None,
@@ -96,13 +103,18 @@ impl Controller {
     /// what was applied last.
     pub(crate) fn start(&mut self) {
         let named = self.args.config.clone();
-        if named.is_some_and(|path| self.load(&path)) {
+        if named.is_some_and(|path| self.load(&path, "start")) {
             return;
         }
-        match Source::recall(&self.args.runtime_dir) {
-            Ok(Some(source)) => {
-                tracing::info!(path = source.path, "taking up what was applied last");
-                self.take(source);
+        match self.versions.newest(|_| true) {
+            Ok(Some((version, source))) => {
+                let version = version.version;
+                tracing::info!(
+                    path = source.path,
+                    version,
+                    "taking up what was applied last"
+                );
+                self.take(source, "start");
             }
             Ok(None) => tracing::warn!("no configuration: waiting for 'ucproxy apply FILE'"),
             Err(error) => tracing::error!(%error, "what was applied last cannot be read"),
@@ -112,7 +124,7 @@ impl Controller {
     /// Reads the configuration file again, if one was named.
     pub(crate) fn reload(&mut self) {
         if let Some(path) = self.args.config.clone() {
-            self.load(&path);
+            self.load(&path, "reload");
         }
     }
 
@@ -122,7 +134,9 @@ impl Controller {
             Request::Status => send(&call.reply, Response::Status(self.status())),
             Request::TlsLimit => send(&call.reply, self.tls_limit()),
             Request::Configuration => send(&call.reply, self.configuration()),
+            Request::History => send(&call.reply, self.history()),
             Request::Apply { .. }
+            | Request::Rollback { .. }
             | Request::SetTlsLimit { .. }
             | Request::ClearConfiguration { .. } => self.change(call, now),
         }
@@ -132,7 +146,7 @@ impl Controller {
     fn change(&mut self, call: Call, now: Instant) {
         if self.pending.is_none() {
             return match self.proposal(call.request) {
-                Ok(proposal) => self.apply(proposal, call.reply, now),
+                Ok(proposal) => self.apply(proposal, &call.peer, call.reply, now),
                 Err(failure) => send(&call.reply, Response::Failed(failure)),
             };
         }
@@ -174,9 +188,9 @@ impl Controller {
     }
 
     /// Loads the file at `path`; `false` when it cannot be used.
-    fn load(&mut self, path: &Path) -> bool {
+    fn load(&mut self, path: &Path, change: &str) -> bool {
         match Source::read(path) {
-            Ok(source) => self.take(source),
+            Ok(source) => self.take(source, change),
             Err(error) => {
                 tracing::error!(path = %path.display(), %error, "configuration cannot be read");
                 false
@@ -185,7 +199,7 @@ impl Controller {
     }
 
     /// Takes a configuration up unless errors keep it from working; nobody waits.
-    fn take(&mut self, source: Source) -> bool {
+    fn take(&mut self, source: Source, change: &str) -> bool {
         let report = check(&source);
         for finding in &report.findings {
             let text = format!("{}:{finding}", source.path).replace('\n', ";");
@@ -194,7 +208,8 @@ impl Controller {
                 Severity::Warning => tracing::warn!("{text}"),
             }
         }
-        let Some(wanted) = wanted(source, report.policy) else {
+        let about = about(change, &Peer::own());
+        let Some(wanted) = wanted(source, about, report.policy) else {
             tracing::error!("configuration has errors and is not taken up");
             return false;
         };
@@ -202,9 +217,10 @@ impl Controller {
         true
     }
 
-    fn apply(&mut self, proposal: Proposal, reply: Sender<Response>, now: Instant) {
+    fn apply(&mut self, proposal: Proposal, peer: &Peer, reply: Sender<Response>, now: Instant) {
         let Proposal {
             source,
+            change,
             notice,
             strict,
         } = proposal;
@@ -214,17 +230,23 @@ impl Controller {
             let findings = report.findings;
             return send(&reply, Response::Refused { findings });
         }
-        let Some(wanted) = wanted(source, report.policy) else {
+        let Some(wanted) = wanted(source, about(&change, peer), report.policy) else {
             let findings = report.findings;
             return send(&reply, Response::Refused { findings });
         };
-        tracing::info!(path = wanted.source.path, "configuration taken");
+        tracing::info!(
+            path = wanted.source.path,
+            change,
+            by = peer.user,
+            "configuration taken"
+        );
         let before = self.want(wanted);
         self.pending = Some(Pending {
             reply,
             deadline: now + ACKNOWLEDGE_WITHIN,
             warnings: report.findings,
             notice,
+            not_kept: None,
             before,
         });
     }
@@ -336,6 +358,7 @@ impl Controller {
                 restart_needed,
                 findings: pending.warnings,
                 notice: pending.notice,
+                not_kept: pending.not_kept,
             })
         });
     }
@@ -347,14 +370,19 @@ impl Controller {
         }
     }
 
-    /// Keeps what is wanted for the next start, once.
+    /// Keeps what is wanted for the next start, once. What cannot be kept runs all the same.
     fn remember(&mut self) {
-        let Some(wanted) = self.wanted.as_mut().filter(|wanted| !wanted.kept) else {
+        let Some(wanted) = &mut self.wanted else {
             return;
         };
-        wanted.kept = true;
-        if let Err(error) = wanted.source.keep(&self.args.runtime_dir) {
+        let Some(about) = wanted.to_keep.take() else {
+            return;
+        };
+        if let Err(error) = self.versions.keep(about, &wanted.source) {
             tracing::error!(%error, "configuration is taken but could not be kept");
+            if let Some(pending) = &mut self.pending {
+                pending.not_kept = Some(error.to_string());
+            }
         }
     }
 
@@ -364,6 +392,13 @@ impl Controller {
                 tracing::info!(problem, "policy not in force");
             }
             self.problem = problem;
+        }
+    }
+
+    fn history(&self) -> Response {
+        match self.versions.list() {
+            Ok(versions) => Response::History { versions },
+            Err(error) => Response::Failed(unreadable(&error)),
         }
     }
 
@@ -425,14 +460,30 @@ fn check(source: &Source) -> Report {
     Report::of(&source.text, &folder, clock::wall_seconds())
 }
 
-fn wanted(source: Source, policy: Option<Policy>) -> Option<Wanted> {
+/// What is kept of a change besides its text.
+fn about(change: &str, peer: &Peer) -> Version {
+    Version {
+        time: clock::wall_seconds(),
+        uid: peer.uid,
+        user: peer.user.clone(),
+        change: change.to_owned(),
+        ..Version::default()
+    }
+}
+
+fn unreadable(error: &io::Error) -> Failure {
+    tracing::error!(%error, "versions cannot be read");
+    Failure::Unreadable
+}
+
+fn wanted(source: Source, about: Version, policy: Option<Policy>) -> Option<Wanted> {
     let policy = policy?;
     let image = policy.image.encode().ok()?;
     Some(Wanted {
         source,
         policy,
         image,
-        kept: false,
+        to_keep: Some(about),
     })
 }
 

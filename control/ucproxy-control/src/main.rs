@@ -5,15 +5,17 @@
 //! here takes a lock.
 //!
 //! Deliberately absent: packets, and any state that a restart could lose. What the operator
-//! applied last is in the runtime directory, what is in force is in shared memory.
+//! applied last is in the state directory, what is in force is in shared memory.
 
 mod args;
 mod clock;
 mod controller;
 mod link;
 mod lock;
+mod peer;
 mod server;
 mod store;
+mod versions;
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, IsTerminal};

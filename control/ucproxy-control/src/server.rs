@@ -14,6 +14,7 @@ use admin::{Failure, FrameError, Request, Response, SOCKET_NAME};
 
 use crate::Event;
 use crate::clock;
+use crate::peer::Peer;
 
 /// Connections served at once.
 const CLIENTS_MAX: usize = 256;
@@ -26,6 +27,8 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) request: Request,
+    /// Who asks.
+    pub(crate) peer: Peer,
     pub(crate) reply: Sender<Response>,
 }
 
@@ -74,6 +77,9 @@ fn accept(listener: &UnixListener, events: &Sender<Event>) {
 }
 
 fn serve_client(stream: UnixStream, events: &Sender<Event>) {
+    let Ok(peer) = Peer::of(&stream) else {
+        return;
+    };
     let mut reader = BeforeDeadline {
         stream: &stream,
         deadline: clock::monotonic() + REQUEST_TIMEOUT,
@@ -86,7 +92,11 @@ fn serve_client(stream: UnixStream, events: &Sender<Event>) {
         }
     };
     let (reply, response) = mpsc::channel();
-    let call = Event::Call(Call { request, reply });
+    let call = Event::Call(Call {
+        request,
+        peer,
+        reply,
+    });
     let response = match events.send(call) {
         Ok(()) => response.recv().ok(),
         Err(_) => None,

@@ -41,6 +41,28 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Tell in words what a file would change in what runs
+    Diff {
+        /// The configuration; without it, the file that what runs came from
+        file: Option<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the configurations that ran, the newest first
+    History {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put a configuration that ran in force again
+    Rollback {
+        /// Its number in 'history'; without it, the newest that differs from what runs
+        version: Option<u64>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Limits of the TLS proxy
     TlsProxy {
         #[command(subcommand)]

@@ -60,7 +60,10 @@ pub(crate) fn answered(response: &Response, name: &str, json: bool) -> Result<Ou
             out::complain(&format!("{name}: errors, not applied"));
         }
         Response::Failed(failure) => out::complain(&format!("{name}: {failure}")),
-        Response::Status(_) | Response::TlsLimit(_) | Response::Configuration(_) => {
+        Response::Status(_)
+        | Response::TlsLimit(_)
+        | Response::Configuration(_)
+        | Response::History { .. } => {
             out::complain("control answered something else than was asked");
         }
     }
@@ -76,6 +79,11 @@ fn announce(name: &str, applied: &Applied) -> Result<(), CliError> {
         Some(generation) => format!("{name}: in force, generation {generation}\n"),
         None => format!("{name}: taken; it holds as soon as a data plane runs\n"),
     })?;
+    if let Some(error) = &applied.not_kept {
+        out::complain(&format!(
+            "{name}: could not be kept, the next start will not know of it: {error}"
+        ));
+    }
     if applied.restart_needed {
         out::print("'runtime' or 'devices' differ: they hold after a restart of the data plane\n")?;
     }

@@ -1,11 +1,11 @@
-//! `check` and `apply`.
+//! `check`, `apply` and `diff`.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use admin::Request;
-use policy::{Finding, Folder, Report, Severity};
+use admin::{Request, Response};
+use policy::{Change, Finding, Folder, Report, Severity};
 use serde::Serialize;
 
 use crate::change;
@@ -74,6 +74,51 @@ pub(crate) fn apply(
         path: path.display().to_string(),
     };
     change::ask(runtime_dir, &request, &file.display().to_string(), json)
+}
+
+/// What a file would change, as JSON.
+#[derive(Debug, Serialize)]
+struct Differences {
+    file: String,
+    changes: Vec<Change>,
+}
+
+/// Tells what `file` would change in what runs; the outcome is good when nothing would.
+pub(crate) fn diff(
+    runtime_dir: &Path,
+    file: Option<&Path>,
+    json: bool,
+) -> Result<Outcome, CliError> {
+    let running = match change::call(runtime_dir, &Request::Configuration)? {
+        Response::Configuration(running) => running,
+        other => return change::answered(&other, "diff", json),
+    };
+    let file = file.unwrap_or_else(|| Path::new(&running.path));
+    let name = file.display().to_string();
+    let text = read(file)?;
+    let report = Report::of(&text, &Folder::of(file), clock::wall_seconds());
+    complain_of(&name, &report.findings);
+    let Ok(changes) = policy::diff(running.text.as_bytes(), &text) else {
+        // It was complained of already: the file is no YAML.
+        return Ok(Outcome::Bad);
+    };
+    let outcome = if changes.is_empty() && !report.has_errors() {
+        Outcome::Good
+    } else {
+        Outcome::Bad
+    };
+    let lines: String = changes.iter().map(|change| format!("{change}\n")).collect();
+    if json {
+        out::print_json(&Differences {
+            file: name,
+            changes,
+        })?;
+    } else if lines.is_empty() {
+        out::print(&format!("{name}: nothing differs from what runs\n"))?;
+    } else {
+        out::print(&lines)?;
+    }
+    Ok(outcome)
 }
 
 fn tell_checked(file: &Path, findings: &[Finding], json: bool) -> Result<(), CliError> {

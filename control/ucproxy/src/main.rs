@@ -8,6 +8,7 @@ mod args;
 mod change;
 mod clock;
 mod config;
+mod history;
 mod out;
 mod region;
 mod show;
@@ -29,6 +30,11 @@ fn main() -> ExitCode {
             dry_run,
             json,
         } => config::apply(&args.runtime_dir, file, *dry_run, *json),
+        Command::Diff { file, json } => config::diff(&args.runtime_dir, file.as_deref(), *json),
+        Command::History { json } => history::show(&args.runtime_dir, *json),
+        Command::Rollback { version, json } => {
+            history::rollback(&args.runtime_dir, *version, *json)
+        }
         Command::TlsProxy { setting } => change::tls_proxy(&args.runtime_dir, setting),
         Command::ClearConfiguration { standby, json } => {
             change::clear(&args.runtime_dir, *standby, *json)

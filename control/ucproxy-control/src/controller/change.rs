@@ -12,6 +12,8 @@ use crate::store::Source;
 #[derive(Debug)]
 pub(super) struct Proposal {
     pub(super) source: Source,
+    /// The command that means it.
+    pub(super) change: String,
     /// What the operator must be told once it runs.
     pub(super) notice: Option<String>,
     /// Whether certificates out of date keep it from being taken. They do not when all but one
@@ -28,12 +30,16 @@ impl Controller {
                     path,
                     text: text.into_bytes(),
                 },
+                change: "apply".into(),
                 notice: None,
                 strict: true,
             }),
             Request::SetTlsLimit { sessions } => self.with_tls_limit(sessions),
             Request::ClearConfiguration { standby } => self.cleared(standby),
-            Request::Status | Request::TlsLimit | Request::Configuration => Err(Failure::Malformed),
+            Request::Rollback { version } => self.rolled_back(version),
+            Request::Status | Request::History | Request::TlsLimit | Request::Configuration => {
+                Err(Failure::Malformed)
+            }
         }
     }
 
@@ -62,7 +68,8 @@ impl Controller {
             },
         )?;
         let edited = policy::with_tls_limit(self.text()?, limit.sessions());
-        self.edited(edited.ok_or(Failure::NotEditable)?, None)
+        let change = format!("tls-proxy maximum-sessions {sessions}");
+        self.edited(edited.ok_or(Failure::NotEditable)?, change, None)
     }
 
     /// Clears the configuration (L16); on a standby the message is known to be harmless (L17).
@@ -78,14 +85,39 @@ impl Controller {
         let limit = cleared.map(|cleared| cleared.limit.sessions());
         let text = policy::cleared(self.text()?, limit).ok_or(Failure::NotEditable)?;
         let warning = cleared.and_then(|cleared| cleared.warning);
-        self.edited(text, warning.map(|warning| warning.to_string()))
+        let change = "clear-configuration".to_owned();
+        self.edited(text, change, warning.map(|warning| warning.to_string()))
     }
 
-    fn edited(&self, text: String, notice: Option<String>) -> Result<Proposal, Failure> {
+    fn rolled_back(&self, version: Option<u64>) -> Result<Proposal, Failure> {
+        let running = self.wanted.as_ref().map(|wanted| &wanted.source);
+        let kept = match version {
+            Some(number) => self.versions.read(number),
+            None => self
+                .versions
+                .newest(|source| Some(source) != running)
+                .map_err(|error| super::unreadable(&error))?,
+        };
+        let (version, source) = kept.ok_or(Failure::NoSuchVersion)?;
+        Ok(Proposal {
+            source,
+            change: format!("rollback {}", version.version),
+            notice: None,
+            strict: false,
+        })
+    }
+
+    fn edited(
+        &self,
+        text: String,
+        change: String,
+        notice: Option<String>,
+    ) -> Result<Proposal, Failure> {
         let path = self.running()?.source.path.clone();
         let text = text.into_bytes();
         Ok(Proposal {
             source: Source { path, text },
+            change,
             notice,
             strict: false,
         })

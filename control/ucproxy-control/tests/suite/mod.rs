@@ -5,3 +5,4 @@ mod process;
 mod restarts;
 mod start;
 mod tls_limit;
+mod versions;

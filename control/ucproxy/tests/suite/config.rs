@@ -86,6 +86,10 @@ fn changes_to_what_runs_need_control_and_numbers() {
         &["tls-proxy", "maximum-sessions", "5"][..],
         &["tls-proxy", "maximum-sessions", "?"],
         &["clear-configuration"],
+        &["history"],
+        &["rollback"],
+        &["rollback", "3"],
+        &["diff"],
         &["show", "configuration"],
     ] {
         let output = lab.run(args);

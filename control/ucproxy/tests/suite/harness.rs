@@ -2,11 +2,14 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
 
 use abi::layout::{Layout, REGION_NAME, Shape};
+use admin::{Request, Response};
 use serde_json::Value;
 use shm::Region;
 
@@ -39,6 +42,20 @@ impl Lab {
         layout.set_workers_running(2);
         region.publish().unwrap();
         layout
+    }
+
+    /// A control process that gives these answers, one to each request; returns the requests.
+    pub(super) fn control(&self, answers: Vec<Response>) -> JoinHandle<Vec<Request>> {
+        let listener = UnixListener::bind(self.dir.join(admin::SOCKET_NAME)).unwrap();
+        std::thread::spawn(move || {
+            let answer = |answer: Response| {
+                let (mut stream, _) = listener.accept().unwrap();
+                let request = admin::read(&mut stream).unwrap();
+                admin::write(&mut stream, &answer).unwrap();
+                request
+            };
+            answers.into_iter().map(answer).collect()
+        })
     }
 
     pub(super) fn run(&self, args: &[&str]) -> Output {

@@ -1,3 +1,4 @@
 mod config;
 mod harness;
+mod running;
 mod show;
