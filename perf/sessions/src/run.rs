@@ -9,7 +9,7 @@ use dpdk::eal::{LogLevel, Memory as EalMemory};
 use dpdk::{Clock, Eal, EalConfig, Pool, PoolConfig, Port, PortConfig, QueuePair};
 use serde_json::Value;
 use tcp::Params;
-use tls::Versions;
+use tls::{ClientProfile, Versions};
 
 use crate::load::Load;
 use crate::manager::Manager;
@@ -24,7 +24,7 @@ use crate::side::{Place, Side};
 const WINDOW: usize = 64;
 /// Phones that hang up in one turn.
 const HANG_UPS: usize = 16;
-/// Quiet time after the ramp before memory is read, and again before the sessions are counted.
+/// Quiet time after the ramp before memory is read and units are counted.
 const SETTLE: Duration = Duration::from_secs(3);
 /// A ramp or an end that makes no progress for this long has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,6 +38,26 @@ struct Run {
     proxy: Proxy,
     load: Load<QueuePair>,
     clock: Clock,
+    profile: ClientProfile,
+}
+
+/// What one ramp and its end have shown.
+struct Cycle {
+    idle: Memory,
+    ramp: Duration,
+    set_up_times: Vec<Duration>,
+    end: Duration,
+}
+
+/// Parameters of our own connections, whose memory is of no interest.
+fn params() -> Params {
+    Params::from_settings(&TcpSettings::default(), 1_500)
+}
+
+/// All phones of one ramp. They aim at the call manager itself, past which the proxy lies.
+fn phones(sessions: usize, profile: &ClientProfile, now: Now) -> Phones {
+    let target = (IpAddr::from([192, 0, 2, 10]), 5_061).into();
+    Phones::new(sessions, target, Some(profile.clone()), params(), now)
 }
 
 /// Measures `sessions` sessions.
@@ -47,52 +67,67 @@ pub(crate) fn run(sessions: usize, versions: Versions) -> Result<Measured, Strin
     let clock = Clock::calibrate();
     let [outside, inside] = open_ports(&proxy)?;
     let now = Now::from_nanos(clock.now());
-    // The generator's own memory is of no interest, but its window must take a SIP message.
-    let params = Params::from_settings(&TcpSettings::default(), 1_500);
     let place = |address, router| Place {
         address: IpAddr::from(address),
         router: IpAddr::from(router),
     };
-    let target = (IpAddr::from([192, 0, 2, 10]), 5_061).into();
-    let tls = Some(authority.phones(versions));
+    let profile = authority.phones(versions);
     let load = Load {
         outside: Side::new(outside, place([198, 51, 100, 254], [198, 51, 100, 1])),
         inside: Side::new(inside, place([192, 0, 2, 10], [192, 0, 2, 1])),
-        phones: Phones::new(sessions, target, tls, params, now),
-        manager: Manager::new(2 * sessions, params, now),
+        phones: phones(sessions, &profile, now),
+        manager: Manager::new(2 * sessions, params(), now),
     };
-    let mut run = Run { proxy, load, clock };
+    let mut run = Run {
+        proxy,
+        load,
+        clock,
+        profile,
+    };
     run.measure()
         .map_err(|error| format!("{error}\n{}", run.proxy.logs()))
 }
 
 impl Run {
+    /// Two ramps: the second may take no memory that the first did not, or something leaks.
     fn measure(&mut self) -> Result<Measured, String> {
         let sessions = self.load.phones.len();
         self.pass(Duration::from_millis(500));
         let before = Memory::of(self.proxy.dataplane());
+        let mut faults = Vec::new();
+        let first = self.cycle(1, &mut faults)?;
+        self.load.phones = phones(sessions, &self.profile, self.now());
+        let second = self.cycle(2, &mut faults)?;
+        Ok(Measured {
+            sessions,
+            grown: first.idle - before,
+            grown_again: second.idle - first.idle,
+            ramp: first.ramp,
+            set_up_times: first.set_up_times,
+            end: first.end,
+            faults,
+        })
+    }
+
+    /// Ramps up, settles, reads, and hangs up; `nth` counts from 1.
+    fn cycle(&mut self, nth: usize, faults: &mut Vec<String>) -> Result<Cycle, String> {
         let began = self.now();
         self.ramp()?;
         let ramp = self.now().since(began);
         self.pass(SETTLE);
-        let grown = Memory::of(self.proxy.dataplane()) - before;
+        let idle = Memory::of(self.proxy.dataplane());
         let held = self.in_use()?;
-        self.pass(SETTLE);
-        let mut faults = self.faults_of_ramp(&held);
+        faults.extend(self.faults_of_ramp(nth, &held));
         let ending = self.now();
         self.hang_up();
         let end = self.now().since(ending);
         self.pass(Duration::from_millis(500));
-        let left = Memory::of(self.proxy.dataplane()) - before;
-        faults.extend(self.faults_of_end()?);
-        Ok(Measured {
-            sessions,
-            grown,
-            left,
+        faults.extend(self.faults_of_end(nth)?);
+        Ok(Cycle {
+            idle,
             ramp,
             set_up_times: core::mem::take(&mut self.load.phones.set_up_times),
             end,
-            faults,
         })
     }
 
@@ -126,7 +161,10 @@ impl Run {
         let mut since = self.now();
         loop {
             let now = self.now();
-            self.load.start_some(WINDOW, now);
+            let tally = self.load.phones.tally;
+            // The first phone alone: while neighbours are asked for, few packets can wait.
+            let window = if tally.established == 0 { 1 } else { WINDOW };
+            self.load.start_some(window, now);
             self.turn();
             let tally = self.load.phones.tally;
             if tally.started == self.load.phones.len() && tally.pending == 0 {
@@ -182,7 +220,7 @@ impl Run {
     }
 
     /// What is wrong while all sessions should be up.
-    fn faults_of_ramp(&self, held: &[(&'static str, u64)]) -> Vec<String> {
+    fn faults_of_ramp(&self, nth: usize, held: &[(&'static str, u64)]) -> Vec<String> {
         let phones = &self.load.phones;
         let count = phones.len();
         let mut faults = Vec::new();
@@ -194,7 +232,7 @@ impl Run {
             ));
         }
         let manager = &self.load.manager;
-        if manager.open() != count || manager.registered != count {
+        if manager.open() != count || manager.registered != nth * count {
             let (open, registered) = (manager.open(), manager.registered);
             faults.push(format!(
                 "call manager: {open} connections, {registered} registrations"
@@ -209,7 +247,7 @@ impl Run {
     }
 
     /// What is wrong when all sessions should be over.
-    fn faults_of_end(&self) -> Result<Vec<String>, String> {
+    fn faults_of_end(&self, nth: usize) -> Result<Vec<String>, String> {
         let mut faults = Vec::new();
         let (tally, manager) = (self.load.phones.tally, &self.load.manager);
         if tally.gone != self.load.phones.len() {
@@ -227,7 +265,7 @@ impl Run {
         let counters = self.proxy.show("counters")?;
         let taken = total(&counters, "permits-taken");
         let returned = total(&counters, "permits-returned");
-        let expected = (POOLS.len() * self.load.phones.len()) as u64;
+        let expected = (nth * POOLS.len() * self.load.phones.len()) as u64;
         if taken != expected || returned != taken {
             faults.push(format!(
                 "licence units: {taken} taken, {returned} given back, {expected} expected"
@@ -262,7 +300,7 @@ fn open_ports(proxy: &Proxy) -> Result<[QueuePair; 2], String> {
     let config = EalConfig {
         management: if cores > 1 { vec![1] } else { vec![0] },
         memory: EalMemory::NoHuge,
-        memory_mib: Some(64),
+        memory_mib: Some(128),
         vdevs: proxy.vdevs().into(),
         log_level: LogLevel::Error,
         ..EalConfig::default()
