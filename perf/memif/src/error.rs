@@ -1,0 +1,68 @@
+//! Why a question has no answer.
+
+use std::io;
+
+use e2e::error::Failure;
+use perf_harness::{PublishError, RunsMissing};
+use perf_loadgen::StreamsError;
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BenchError {
+    /// A peer is not installed.
+    #[error("{program} is not installed: apt-get install {package}")]
+    PeerMissing {
+        /// What was to be started.
+        program: &'static str,
+        /// What brings it.
+        package: &'static str,
+    },
+    /// A process or a namespace.
+    #[error(transparent)]
+    Lab(#[from] Failure),
+    /// The generator failed.
+    #[error("perf-loadgen: {0}")]
+    Generator(String),
+    /// rtpengine answered with something else than what was asked for.
+    #[error("rtpengine: {0}")]
+    Rtpengine(String),
+    /// A file or a socket.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was done.
+        what: &'static str,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The list of streams.
+    #[error(transparent)]
+    Streams(#[from] StreamsError),
+    /// The answer.
+    #[error(transparent)]
+    Runs(#[from] RunsMissing),
+    /// Its files.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// The arguments.
+    #[error("{0}")]
+    Usage(String),
+}
+
+/// What comes of it.
+pub(crate) type Result<T> = core::result::Result<T, BenchError>;
+
+/// Names what an input or output operation was for.
+pub(crate) fn io(what: &'static str) -> impl Fn(io::Error) -> BenchError {
+    move |source| BenchError::Io { what, source }
+}
+
+/// Fails unless a peer's program is there.
+pub(crate) fn require(program: &'static str, package: &'static str) -> Result<()> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let here = std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    if here {
+        Ok(())
+    } else {
+        Err(BenchError::PeerMissing { program, package })
+    }
+}

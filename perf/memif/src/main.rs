@@ -1,0 +1,51 @@
+//! The media path between two real processes: the generator on one core, what is measured on the
+//! other, and memif or, for a peer that uses the kernel, veth between them.
+//!
+//! `cargo run --release -p perf-memif [QUESTION…]` answers the questions named, or all. Peers are
+//! started from Debian's packages in namespaces of their own and end with this program; one that
+//! is not installed is an error.
+
+mod bench;
+mod bencode;
+mod error;
+mod ng;
+mod questions;
+mod rtpengine;
+mod testpmd;
+
+use std::process::ExitCode;
+
+use perf_harness::Options;
+
+use bench::Bench;
+use error::{BenchError, Result};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("perf-memif: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let options = Options::from_args().map_err(BenchError::Usage)?;
+    e2e::netns::sweep();
+    let asked = options.rest.clone();
+    let bench = Bench::new(options)?;
+    for name in &asked {
+        if !questions::ALL.iter().any(|(known, _)| known == name) {
+            let known: Vec<&str> = questions::ALL.iter().map(|&(name, _)| name).collect();
+            let usage = format!("{name} is none of: {}", known.join(", "));
+            return Err(BenchError::Usage(usage));
+        }
+    }
+    for (name, ask) in questions::ALL {
+        if asked.is_empty() || asked.iter().any(|asked| asked == name) {
+            ask(&bench)?.answer()?.publish(&bench.options.results)?;
+        }
+    }
+    Ok(())
+}
