@@ -49,14 +49,14 @@ pub fn during_a_call(
     on_stage(setting, |stage| {
         let (mut outside, mut inside) = stage.parties();
         dial(&mut outside, &mut inside)?;
-        talk(&outside, &inside, TALK)?;
+        talk(&outside, &inside, TALK / 2)?;
         let before = stage.proxy.counters()?;
         act(stage, &before)?;
         let (mut outside, mut inside) = stage.parties();
-        talk(&outside, &inside, 2 * TALK)?;
+        talk(&outside, &inside, TALK)?;
         hang_up(&mut outside, &mut inside)?;
         let talk = heard(&outside, &inside)?;
-        check(&outside, &inside, &talk, 2 * TALK)?;
+        check(&outside, &inside, &talk, TALK)?;
         stage.wait_media_closed()
     })
 }
