@@ -69,7 +69,10 @@ impl Snapshot {
     /// How many values were counted.
     #[must_use]
     pub fn count(&self) -> u64 {
-        self.buckets.iter().sum()
+        // A damaged region may say anything.
+        self.buckets
+            .iter()
+            .fold(0, |sum: u64, n| sum.saturating_add(*n))
     }
 
     /// Sum of all values, in nanoseconds.
@@ -87,9 +90,9 @@ impl Snapshot {
             return None;
         }
         let rank = (count.saturating_mul(per_mille).div_ceil(1000)).max(1);
-        let mut seen = 0;
+        let mut seen: u64 = 0;
         for (index, n) in self.buckets.iter().enumerate() {
-            seen += n;
+            seen = seen.saturating_add(*n);
             if seen >= rank {
                 return Some(upper_bound(index));
             }

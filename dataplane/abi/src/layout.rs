@@ -371,8 +371,10 @@ impl Totals {
         let blocks: Vec<_> = (0..layout.shape().workers)
             .filter_map(|worker| layout.counters(worker))
             .collect();
-        let count = |c| blocks.iter().map(|b| b.count(c)).sum();
-        let refused = |r| blocks.iter().map(|b| b.refused(r)).sum();
+        // Counters of a damaged region may say anything; those of a sound one never come near.
+        let add = |sum: u64, count| sum.saturating_add(count);
+        let count = |c| blocks.iter().map(|b| b.count(c)).fold(0, add);
+        let refused = |r| blocks.iter().map(|b| b.refused(r)).fold(0, add);
         Self {
             counters: Counter::ALL.iter().map(|&c| (c, count(c))).collect(),
             refusals: Reason::ALL.iter().map(|&r| (r, refused(r))).collect(),

@@ -78,7 +78,8 @@ impl<'r> PolicySlots<'r> {
     /// # Errors
     /// [`PublishError::TooLarge`]; the policy in force stays.
     pub fn publish(&self, image: &[u8]) -> Result<u64, PublishError> {
-        let generation = self.generation() + 1;
+        // Only a damaged region holds the largest number; begin anew then.
+        let generation = self.generation().checked_add(1).unwrap_or(1);
         let slot = self.slot(generation);
         let (head, body) = slot.split_at(SLOT_HEAD_WORDS.min(slot.len()));
         let room = body.len() * 8;
