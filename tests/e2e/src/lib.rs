@@ -3,6 +3,12 @@
 //! A run builds a [`lab::Lab`], starts peers in it ([`kamailio`], [`baresip`], `openssl`) and the
 //! proxy's processes, and watches them. Everything that it starts dies with it.
 //!
+//! | variable | meaning |
+//! |---|---|
+//! | `UCP_BINARIES` | folder of the binaries under test, in place of the release build |
+//! | `UCP_WORKERS` | poll-mode workers where a test does not care, in place of one |
+//! | `UCP_KEEP` | keeps every lab's folder as `ucp-kept-…`, not only those of failed tests |
+//!
 //! Deliberately absent: sleeps in place of conditions ([`wait`] has the only one), and skipping:
 //! a missing tool or right is a failure that says so.
 

@@ -20,8 +20,10 @@ pub enum Source {
 /// What differs between runs.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// Poll-mode workers.
+    /// Poll-mode workers; `UCP_WORKERS` sets how many where a test does not care.
     pub workers: u16,
+    /// Receive queues of each port. With fewer than workers, frames are handed over.
+    pub queues: u16,
     /// Handshake threads.
     pub handshake_threads: u16,
     /// Whether the cluster is encrypted: TLS to the call manager and SRTP inside.
@@ -41,7 +43,8 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            workers: 1,
+            workers: workers(),
+            queues: 1,
             handshake_threads: 1,
             secure: false,
             source: Source::Client,
@@ -53,6 +56,11 @@ impl Default for Policy {
     }
 }
 
+fn workers() -> u16 {
+    let wanted = std::env::var("UCP_WORKERS").ok();
+    wanted.and_then(|text| text.parse().ok()).unwrap_or(1)
+}
+
 /// Hugepages of 2 MiB that the dataplane of the lab takes at most.
 const HUGEPAGES: u64 = 256;
 
@@ -62,73 +70,60 @@ impl Policy {
     /// # Errors
     /// When the file cannot be written.
     pub fn write(&self, lab: &Lab, identity: &Identity, path: &Path) -> Result<()> {
-        let (workers, threads) = (self.workers.to_string(), self.handshake_threads.to_string());
-        let hosts = [
-            ("OUTSIDE4", Host::OutsideRouter.v4()),
-            ("OUTSIDE6", Host::OutsideRouter.v6()),
-            ("INSIDE4", Host::InsideRouter.v4()),
-            ("INSIDE6", Host::InsideRouter.v6()),
-            ("MANAGER4", Host::Manager.v4()),
-            ("MANAGER6", Host::Manager.v6()),
-            ("MAPPED4", Host::Mapped.v4()),
-            ("MAPPED6", Host::Mapped.v6()),
-            ("OUTSIDE_MEDIA4", Host::OutsideMedia.v4()),
-            ("OUTSIDE_MEDIA6", Host::OutsideMedia.v6()),
-            ("INSIDE_MEDIA4", Host::InsideMedia.v4()),
-            ("INSIDE_MEDIA6", Host::InsideMedia.v6()),
-        ]
-        .map(|(place, address)| (place, address.to_string()));
-        let files = [
-            ("CA", lab.authority.ca()),
-            ("CERT", &identity.cert),
-            ("KEY", &identity.key),
-        ]
-        .map(|(place, path)| (place, path.display().to_string()));
-        let hugepages = (HUGEPAGES <= free_hugepages()).to_string();
-        let source = match self.source {
-            Source::Client => "client".to_owned(),
-            Source::Proxy => {
-                format!(
-                    "[{}, \"{}\"]",
-                    Host::ProxySource.v4(),
-                    Host::ProxySource.v6()
-                )
-            }
+        let server = if self.secure {
+            SECURE_SERVER
+        } else {
+            NONSECURE_SERVER
         };
-        let vlan = self
-            .inside_vlan
-            .map_or_else(String::new, |vlan| format!("    vlan: {vlan}"));
-        let mut values = vec![
-            ("WORKERS", workers.as_str()),
-            ("HANDSHAKE_THREADS", &threads),
-            ("HUGEPAGES", &hugepages),
-            (
-                "SERVER",
-                if self.secure {
-                    SECURE_SERVER
-                } else {
-                    NONSECURE_SERVER
-                },
-            ),
-            ("SOURCE", &source),
-            ("INSIDE_VLAN", &vlan),
-            ("PROVIDER", self.provider),
-            ("TLS", &self.tls),
-            ("MORE", &self.more),
+        let vlan = self.inside_vlan.map(|vlan| format!("    vlan: {vlan}"));
+        let hugepages = HUGEPAGES <= free_hugepages();
+        let own = [
+            ("WORKERS", self.workers.to_string()),
+            ("QUEUES", self.queues.to_string()),
+            ("HANDSHAKE_THREADS", self.handshake_threads.to_string()),
+            ("HUGEPAGES", hugepages.to_string()),
+            ("SERVER", server.to_owned()),
+            ("SOURCE", self.source.written()),
+            ("INSIDE_VLAN", vlan.unwrap_or_default()),
+            ("PROVIDER", self.provider.to_owned()),
+            ("TLS", self.tls.clone()),
+            ("MORE", self.more.clone()),
+            ("CA", lab.authority.ca().display().to_string()),
+            ("CERT", identity.cert.display().to_string()),
+            ("KEY", identity.key.display().to_string()),
         ];
-        values.extend(
-            hosts
-                .iter()
-                .chain(&files)
-                .map(|(place, text)| (*place, text.as_str())),
-        );
-        write(
-            path,
-            &fill(include_str!("../config/ucproxy.yaml"), &values)?,
-        )
-        .map(|_| ())
+        let hosts = HOSTS
+            .into_iter()
+            .flat_map(|(v4, v6, host)| [(v4, host.v4().to_string()), (v6, host.v6().to_string())]);
+        let values: Vec<(&str, String)> = own.into_iter().chain(hosts).collect();
+        let values: Vec<(&str, &str)> = values
+            .iter()
+            .map(|(place, text)| (*place, text.as_str()))
+            .collect();
+        let text = fill(include_str!("../config/ucproxy.yaml"), &values)?;
+        write(path, &text).map(drop)
     }
 }
+
+impl Source {
+    fn written(self) -> String {
+        let (v4, v6) = (Host::ProxySource.v4(), Host::ProxySource.v6());
+        match self {
+            Self::Client => "client".to_owned(),
+            Self::Proxy => format!("[{v4}, \"{v6}\"]"),
+        }
+    }
+}
+
+/// Places of the template for a host's IPv4 and IPv6 address.
+const HOSTS: [(&str, &str, Host); 6] = [
+    ("OUTSIDE4", "OUTSIDE6", Host::OutsideRouter),
+    ("INSIDE4", "INSIDE6", Host::InsideRouter),
+    ("MANAGER4", "MANAGER6", Host::Manager),
+    ("MAPPED4", "MAPPED6", Host::Mapped),
+    ("OUTSIDE_MEDIA4", "OUTSIDE_MEDIA6", Host::OutsideMedia),
+    ("INSIDE_MEDIA4", "INSIDE_MEDIA6", Host::InsideMedia),
+];
 
 const NONSECURE_SERVER: &str = "      security: nonsecure";
 const SECURE_SERVER: &str =
