@@ -223,7 +223,7 @@ struct Transport<'a> {
 }
 
 impl Transport<'_> {
-    #[inline]
+    #[inline(always)]
     fn parse(&self, link: Link, src: IpAddr, dst: IpAddr) -> Result<Packet, Reason> {
         let l3 = usize::from(link.len);
         let l4 = l3 + self.offset;
@@ -251,7 +251,7 @@ impl Transport<'_> {
     }
 
     /// Ports and payload, after the checks of the protocol.
-    #[inline]
+    #[inline(always)]
     fn check(&self, src: IpAddr, dst: IpAddr) -> Result<((u16, u16), Range<usize>), Reason> {
         match (self.protocol, src, dst) {
             (proto::UDP, ..) => {

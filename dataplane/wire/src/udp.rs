@@ -6,7 +6,7 @@ use abi::Reason;
 
 use crate::{
     checksum::pseudo_header,
-    field::{be16, put},
+    field::be16,
     ipv4::{self, Ipv4Repr},
     ipv6::{self, Ipv6Repr},
     proto,
@@ -164,16 +164,20 @@ impl UdpRepr {
 
     #[inline]
     fn emit_udp(&self, datagram: &mut [u8], len: u16) -> Option<()> {
-        put(datagram, 0, self.src.port().to_be_bytes())?;
-        put(datagram, 2, self.dst.port().to_be_bytes())?;
-        put(datagram, 4, len.to_be_bytes())?;
-        put(datagram, 6, [0, 0])?;
-        if self.checksum == UdpChecksum::SkipOverIpv4 && self.dst.is_ipv4() {
-            return Some(());
-        }
-        let sum = pseudo_header(self.src.ip(), self.dst.ip(), proto::UDP, u32::from(len));
-        let field = nonzero(sum.add_bytes(datagram).finish());
-        put(datagram, 6, field.to_be_bytes())
+        let (src, dst) = (self.src.port(), self.dst.port());
+        let (header, payload) = datagram.split_first_chunk_mut::<HEADER_LEN>()?;
+        let checksum = if self.checksum == UdpChecksum::SkipOverIpv4 && self.dst.is_ipv4() {
+            0
+        } else {
+            // The header is summed from its fields, as an IPv4 header is.
+            let sum = pseudo_header(self.src.ip(), self.dst.ip(), proto::UDP, u32::from(len));
+            let sum = sum.add_u16(src).add_u16(dst).add_u16(len);
+            nonzero(sum.add_bytes(payload).finish())
+        };
+        let ([s0, s1], [d0, d1]) = (src.to_be_bytes(), dst.to_be_bytes());
+        let ([l0, l1], [c0, c1]) = (len.to_be_bytes(), checksum.to_be_bytes());
+        *header = [s0, s1, d0, d1, l0, l1, c0, c1];
+        Some(())
     }
 }
 
