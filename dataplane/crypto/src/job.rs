@@ -9,7 +9,7 @@ use crate::Key;
 pub const TAG_MAX: u8 = 20;
 
 /// Room for any tag.
-type TagOctets = [u8; TAG_MAX as usize];
+pub(crate) type TagOctets = [u8; TAG_MAX as usize];
 
 /// A range of octets in a packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,12 +32,14 @@ impl Span {
 /// An authentication tag of up to [`TAG_MAX`] octets.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tag {
+    /// Zero past the tag.
     octets: TagOctets,
     len: u8,
 }
 
 impl Tag {
     /// A tag to be filled with `len` octets; longer than [`TAG_MAX`] is cut.
+    #[inline]
     #[must_use]
     pub fn empty(len: u8) -> Self {
         Self {
@@ -47,37 +49,71 @@ impl Tag {
     }
 
     /// The tag that a packet carries; `None` if it is longer than [`TAG_MAX`].
+    #[inline]
     #[must_use]
     pub fn received(octets: &[u8]) -> Option<Self> {
-        let mut tag = Self {
-            octets: TagOctets::default(),
-            len: u8::try_from(octets.len()).ok()?,
+        // SRTP's own lengths are read in one go.
+        let padded = match *octets {
+            [a, b, c, d, e, f, g, h, i, j] => {
+                [a, b, c, d, e, f, g, h, i, j, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+            }
+            [a, b, c, d] => [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            _ => {
+                let mut padded = TagOctets::default();
+                padded.get_mut(..octets.len())?.copy_from_slice(octets);
+                padded
+            }
         };
-        tag.octets.get_mut(..octets.len())?.copy_from_slice(octets);
-        Some(tag)
+        Some(Self {
+            octets: padded,
+            len: u8::try_from(octets.len()).ok()?,
+        })
     }
 
     /// The tag's octets.
+    #[inline]
     #[must_use]
     pub fn octets(&self) -> &[u8] {
         self.octets.get(..usize::from(self.len)).unwrap_or_default()
     }
 
     /// Takes the leftmost octets of a computed tag (RFC 2104 §5).
-    pub(crate) fn fill(&mut self, full: &[u8]) {
-        let len = usize::from(self.len);
-        for (i, (to, from)) in self.octets.iter_mut().zip(full).enumerate() {
-            *to = if i < len { *from } else { 0 };
-        }
+    #[inline]
+    pub(crate) fn fill(&mut self, full: &TagOctets) {
+        let (head, tail) = halves(full);
+        let (head_mask, tail_mask) = masks(self.len);
+        let [first @ .., a, b, c, d] = &mut self.octets;
+        *first = (head & head_mask).to_be_bytes();
+        [*a, *b, *c, *d] = (tail & tail_mask).to_be_bytes();
     }
 
     /// Whether the leftmost octets of `full` are this tag, in time that depends on neither.
-    pub(crate) fn matches(&self, full: &[u8]) -> bool {
-        let mut other = Self::empty(self.len);
-        other.fill(full);
-        let pairs = self.octets.iter().zip(&other.octets);
-        black_box(pairs.fold(0, |differing, (a, b)| differing | (a ^ b))) == 0 && self.len > 0
+    #[inline]
+    pub(crate) fn matches(&self, full: &TagOctets) -> bool {
+        let ((head, tail), (computed_head, computed_tail)) = (halves(&self.octets), halves(full));
+        let (head_mask, tail_mask) = masks(self.len);
+        let differing = (head ^ computed_head) & head_mask;
+        let differing = differing | u128::from((tail ^ computed_tail) & tail_mask);
+        black_box(differing) == 0 && self.len > 0
     }
+}
+
+/// The first sixteen octets and the last four.
+#[inline]
+fn halves(octets: &TagOctets) -> (u128, u32) {
+    let [head @ .., a, b, c, d] = *octets;
+    (u128::from_be_bytes(head), u32::from_be_bytes([a, b, c, d]))
+}
+
+/// Ones where the halves of a tag of `len` octets have octets.
+#[inline]
+fn masks(len: u8) -> (u128, u32) {
+    let (head, tail) = (
+        8 * u32::from(len.min(16)),
+        8 * u32::from(len.saturating_sub(16)),
+    );
+    let head = u128::MAX.checked_shl(128 - head).unwrap_or(0);
+    (head, u32::MAX.checked_shl(32 - tail).unwrap_or(0))
 }
 
 /// What is to be done with a packet.

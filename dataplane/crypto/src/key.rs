@@ -51,7 +51,7 @@ pub(crate) enum Form {
     Cm256(Box<CmKey<240>>),
     Gcm128(Box<GcmData>),
     Gcm256(Box<GcmData>),
-    Gcm128Packed(PackedKey<16>),
+    Gcm128Packed(Box<PackedKey<16>>),
     Gcm256Packed(Box<PackedKey<32>>),
 }
 
@@ -67,7 +67,7 @@ impl Key {
             Form::Cm192(key) => prefetch(&**key),
             Form::Cm256(key) => prefetch(&**key),
             Form::Gcm128(key) | Form::Gcm256(key) => prefetch(&**key),
-            Form::Gcm128Packed(_) => {}
+            Form::Gcm128Packed(key) => prefetch(&**key),
             Form::Gcm256Packed(key) => prefetch(&**key),
         }
     }

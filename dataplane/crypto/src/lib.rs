@@ -16,6 +16,7 @@ mod manager;
 #[cfg(test)]
 mod tests;
 
+pub use ffi::prefetch;
 pub use job::{Job, Op, Outcome, Span, TAG_MAX, Tag};
 pub use key::{Cipher, Key};
 pub use manager::{BURST, Manager};

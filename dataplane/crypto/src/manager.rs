@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::ffi::{Ctr, Dispatch, Gcm, GcmData, GcmSize, Hmac, Library, Schedule};
+use crate::job::TagOctets;
 use crate::key::{CmKey, Form, PackedKey};
 use crate::{Cipher, CryptoError, Job, Key, Op, Outcome, Span};
 
@@ -73,7 +74,7 @@ impl Manager {
         match cipher {
             Cipher::AesGcm128 if auth.is_empty() => {
                 let key = key.try_into().map_err(packed)?;
-                Ok(Key(Form::Gcm128Packed(PackedKey(key))))
+                Ok(Key(Form::Gcm128Packed(Box::new(PackedKey(key)))))
             }
             Cipher::AesGcm256 if auth.is_empty() => {
                 let key = key.try_into().map_err(packed)?;
@@ -290,7 +291,8 @@ const fn wide_share(count: usize) -> usize {
 }
 
 /// Hands the computed tag to a sealed job, or judges an opened or checked one by it.
-fn settle(job: &mut Job<'_>, computed: &[u8]) {
+#[inline]
+fn settle(job: &mut Job<'_>, computed: &TagOctets) {
     job.outcome = match job.op {
         Op::Seal => {
             job.tag.fill(computed);
@@ -299,6 +301,14 @@ fn settle(job: &mut Job<'_>, computed: &[u8]) {
         Op::Open | Op::Check if job.tag.matches(computed) => Outcome::Done,
         Op::Open | Op::Check => Outcome::Forged,
     };
+}
+
+/// A GCM tag with room for any.
+fn padded(tag: [u8; 16]) -> TagOctets {
+    let mut octets = TagOctets::default();
+    let [first @ .., _, _, _, _] = &mut octets;
+    *first = tag;
+    octets
 }
 
 /// Seals, opens or checks one packet with AES-GCM.
@@ -310,7 +320,7 @@ fn galois(library: &Library, size: GcmSize, key: &GcmData, job: &mut Job<'_>) {
     };
     if job.op == Op::Seal {
         let computed = library.gcm_seal(size, Gcm { data, iv, aad, key });
-        settle(job, &computed);
+        settle(job, &padded(computed));
         return;
     }
     let computed = library.gcm_open(
@@ -322,7 +332,7 @@ fn galois(library: &Library, size: GcmSize, key: &GcmData, job: &mut Job<'_>) {
             key,
         },
     );
-    let authentic = job.tag.matches(&computed);
+    let authentic = job.tag.matches(&padded(computed));
     // Plaintext that is not authentic must not be seen (SP 800-38D §7.2), and a packet that is
     // only checked goes on encrypted: encrypting again restores the ciphertext.
     if !authentic || job.op == Op::Check {
