@@ -46,6 +46,7 @@ impl Mki {
         Some(Self { octets, len })
     }
 
+    #[inline]
     fn octets(&self) -> &[u8] {
         self.octets.get(..usize::from(self.len)).unwrap_or_default()
     }
@@ -137,6 +138,7 @@ impl<K> Half<K> {
     }
 
     /// The initial counter block (RFC 3711 §4.1.1) or the IV (RFC 7714 §8.1, §9.1).
+    #[inline]
     fn iv(&self, suite: Suite, ssrc: u32, index: u64) -> [u8; 16] {
         let (ssrc, index) = (u128::from(ssrc), u128::from(index));
         let varying = if is_aead(suite) {

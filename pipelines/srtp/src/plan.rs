@@ -3,7 +3,7 @@
 use core::ops::Range;
 
 use crate::Traffic;
-use crate::rtcp::WORD_LEN;
+use crate::rtcp::{WORD_LEN, Word};
 
 /// Octets of the longest tag.
 const TAG_MAX: usize = 16;
@@ -18,7 +18,18 @@ pub struct Span {
 }
 
 impl Span {
+    /// The span from `start` to `end` of a packet of 65,535 octets at most.
+    #[inline]
+    pub(crate) fn within(start: usize, end: usize) -> Self {
+        let short = |octets: usize| u16::try_from(octets).unwrap_or(u16::MAX);
+        Self {
+            start: short(start),
+            len: short(end.saturating_sub(start)),
+        }
+    }
+
     /// The span from `start` to `end`; `None` if `end` is before it or past 65,535.
+    #[inline]
     pub(crate) fn new(range: Range<usize>) -> Option<Self> {
         let len = range.end.checked_sub(range.start)?;
         u16::try_from(range.end).ok()?;
@@ -28,6 +39,7 @@ impl Span {
         })
     }
 
+    #[inline]
     const fn end(self) -> usize {
         self.start as usize + self.len as usize
     }
@@ -52,35 +64,41 @@ pub struct CipherJob {
 /// clear; or [`OpenPlan::unstage`], and the packet is as it arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenPlan {
-    pub(crate) traffic: Traffic,
-    pub(crate) ssrc: u32,
     pub(crate) index: u64,
-    /// How often another rollover counter has been tried.
-    pub(crate) tries: u8,
+    pub(crate) ssrc: u32,
     pub(crate) job: CipherJob,
     pub(crate) tag: [u8; TAG_MAX],
     pub(crate) tag_len: u8,
     pub(crate) plain_len: u16,
-    /// What must stand after the packet while it is authenticated, and what stood there.
-    pub(crate) trailer: Option<Trailer>,
+    pub(crate) traffic: Traffic,
+    /// How often another rollover counter has been tried.
+    pub(crate) tries: u8,
+    pub(crate) trailer: Trailer,
+    /// What the trailer takes the place of.
+    pub(crate) original: [u8; WORD_LEN],
 }
 
-/// Octets put into a packet for its authentication alone.
+/// What must stand behind a packet while it is authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Trailer {
-    pub(crate) at: u16,
-    pub(crate) octets: [u8; WORD_LEN],
-    pub(crate) original: [u8; WORD_LEN],
+pub(crate) enum Trailer {
+    /// What stands there.
+    None,
+    /// The rollover counter of the index.
+    Rollovers,
+    /// The SRTCP word of a packet in clear.
+    Word,
 }
 
 impl OpenPlan {
     /// The cipher's part.
+    #[inline]
     #[must_use]
     pub const fn job(&self) -> &CipherJob {
         &self.job
     }
 
     /// The tag that the packet carries.
+    #[inline]
     #[must_use]
     pub fn tag(&self) -> &[u8] {
         self.tag
@@ -89,30 +107,52 @@ impl OpenPlan {
     }
 
     /// Octets of the packet once it is opened.
+    #[inline]
     #[must_use]
     pub fn plain_len(&self) -> usize {
         usize::from(self.plain_len)
     }
 
     /// The packet's protocol.
+    #[inline]
     #[must_use]
     pub const fn traffic(&self) -> Traffic {
         self.traffic
     }
 
     /// Puts what must be authenticated with the packet into its place.
+    #[inline]
     pub fn stage(&self, packet: &mut [u8]) {
-        if let Some(trailer) = &self.trailer {
-            put(packet, usize::from(trailer.at), &trailer.octets);
-        }
+        let octets = match self.trailer {
+            Trailer::None => return,
+            Trailer::Rollovers => rollovers(self.index),
+            Trailer::Word => Word::clear(self.index).to_wire(),
+        };
+        self.put_trailer(packet, octets);
     }
 
     /// Restores a staged packet that was not opened.
+    #[inline]
     pub fn unstage(&self, packet: &mut [u8]) {
-        if let Some(trailer) = &self.trailer {
-            put(packet, usize::from(trailer.at), &trailer.original);
+        if self.trailer != Trailer::None {
+            self.put_trailer(packet, self.original);
         }
     }
+
+    #[inline]
+    fn put_trailer(&self, packet: &mut [u8], octets: [u8; WORD_LEN]) {
+        let place = packet.get_mut(self.plain_len()..);
+        if let Some(place) = place.and_then(<[u8]>::first_chunk_mut) {
+            *place = octets;
+        }
+    }
+}
+
+/// The rollover counter of an index, as it is authenticated.
+#[inline]
+pub(crate) const fn rollovers(index: u64) -> [u8; WORD_LEN] {
+    let [_, _, a, b, c, d, _, _] = index.to_be_bytes();
+    [a, b, c, d]
 }
 
 /// How to protect a packet that is to be sent.

@@ -16,12 +16,14 @@ pub enum Traffic {
 
 /// Whether the suite authenticates with the cipher itself (RFC 7714).
 #[must_use]
+#[inline]
 pub const fn is_aead(suite: Suite) -> bool {
     matches!(suite, Suite::AeadAes128Gcm | Suite::AeadAes256Gcm)
 }
 
 /// Octets of the authentication tag. The short tag is for RTP alone (RFC 4568 §6.2.2).
 #[must_use]
+#[inline]
 pub const fn tag_len(suite: Suite, traffic: Traffic) -> u8 {
     match (suite, traffic) {
         (Suite::AeadAes128Gcm | Suite::AeadAes256Gcm, _) => 16,

@@ -82,11 +82,13 @@ impl Window {
     }
 
     /// The highest index seen.
+    #[inline]
     pub(crate) const fn highest(&self) -> u64 {
         self.highest
     }
 
     /// Whether `index` may be accepted.
+    #[inline]
     pub(crate) fn check(&self, index: u64, size: WindowSize) -> Result<(), Stale> {
         if index > self.highest {
             return Ok(());
@@ -103,6 +105,7 @@ impl Window {
     }
 
     /// Takes note of an index that [`Window::check`] found acceptable.
+    #[inline]
     pub(crate) fn accept(&mut self, index: u64) {
         if index > self.highest {
             let (old, new) = (place(self.highest).0, place(index).0);
@@ -119,6 +122,7 @@ impl Window {
         self.mark(index);
     }
 
+    #[inline]
     fn mark(&mut self, index: u64) {
         let (block, bit) = place(index);
         let blocks = self.seen.blocks_mut();
@@ -140,6 +144,7 @@ impl Window {
 }
 
 impl Ring {
+    #[inline]
     fn blocks(&self) -> &[u64] {
         match self {
             Self::Inline(blocks) => blocks,
@@ -147,6 +152,7 @@ impl Ring {
         }
     }
 
+    #[inline]
     fn blocks_mut(&mut self) -> &mut [u64] {
         match self {
             Self::Inline(blocks) => blocks,
@@ -156,6 +162,7 @@ impl Ring {
 }
 
 /// The block, counted from the first ever, and the bit in it that stand for `index`.
+#[inline]
 fn place(index: u64) -> (usize, u64) {
     let block = usize::try_from(index / 64).unwrap_or(usize::MAX);
     (block, 1 << (index % 64))

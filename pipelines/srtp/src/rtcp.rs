@@ -15,6 +15,7 @@ pub(crate) const INDEX_MAX: u32 = (1 << 31) - 1;
 const ENCRYPTED: u32 = 1 << 31;
 
 /// The sender of the compound packet, which is that of its first part.
+#[inline]
 pub(crate) fn sender(packet: &[u8]) -> Result<u32, Reason> {
     let clear: &[u8; CLEAR_LEN] = packet.first_chunk().ok_or(Reason::RtcpInvalidLength)?;
     let [flags, _, _, _, s0, s1, s2, s3] = *clear;
@@ -37,6 +38,15 @@ impl Word {
         Self {
             encrypted: word & ENCRYPTED != 0,
             index: word & INDEX_MAX,
+        }
+    }
+
+    /// The word of a packet in clear. Indices are 31 bits wide, so none is cut.
+    pub(crate) const fn clear(index: u64) -> Self {
+        let [_, _, _, _, a, b, c, d] = index.to_be_bytes();
+        Self {
+            encrypted: false,
+            index: u32::from_be_bytes([a, b, c, d]),
         }
     }
 

@@ -22,6 +22,7 @@ impl Header {
     /// # Errors
     /// [`Reason::RtpInvalidVersion`], or [`Reason::RtpInvalidLength`] if the header says that it
     /// is longer than the packet.
+    #[inline]
     pub fn parse(packet: &[u8]) -> Result<Self, Reason> {
         let fixed: &[u8; FIXED_LEN] = packet.first_chunk().ok_or(Reason::RtpInvalidLength)?;
         let [flags, _, seq_high, seq_low, _, _, _, _, s0, s1, s2, s3] = *fixed;

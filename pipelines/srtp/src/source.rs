@@ -53,29 +53,59 @@ pub(crate) struct Rules {
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     first: Option<Source>,
-    more: Vec<Source>,
+    others: Option<Box<Others>>,
+}
+
+/// All sources but the first.
+#[derive(Debug, Default)]
+struct Others {
+    live: Vec<Source>,
     retired: Vec<Retired>,
 }
 
-impl Sources {
-    /// The highest index of a source; `None` if it is not known.
+/// What is known of a source.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Known<'a> {
+    /// It has a window.
+    Live(&'a Window),
+    /// It had one; everything up to this index counts as seen.
+    Retired(u64),
+    /// Nothing.
+    Nothing,
+}
+
+impl Known<'_> {
+    /// The highest index so far.
     #[inline]
-    pub(crate) fn highest(&self, ssrc: u32) -> Option<u64> {
-        match self.find(ssrc) {
-            Some(source) => Some(source.window.highest()),
-            None => self.retired(ssrc),
+    pub(crate) const fn highest(self) -> Option<u64> {
+        match self {
+            Self::Live(window) => Some(window.highest()),
+            Self::Retired(highest) => Some(highest),
+            Self::Nothing => None,
         }
     }
 
-    /// Whether a packet of `ssrc` with `index` may be accepted.
+    /// Whether a packet with `index` may be accepted.
     #[inline]
-    pub(crate) fn check(&self, ssrc: u32, index: u64, size: WindowSize) -> Result<(), Reason> {
-        match self.find(ssrc) {
-            Some(source) => source.window.check(index, size).map_err(reason),
-            None if self.retired(ssrc).is_some_and(|highest| index <= highest) => {
-                Err(Reason::SrtpReplayed)
-            }
-            None => Ok(()),
+    pub(crate) fn check(self, index: u64, size: WindowSize) -> Result<(), Reason> {
+        match self {
+            Self::Live(window) => window.check(index, size).map_err(reason),
+            Self::Retired(highest) if index <= highest => Err(Reason::SrtpReplayed),
+            Self::Retired(_) | Self::Nothing => Ok(()),
+        }
+    }
+}
+
+impl Sources {
+    /// What is known of a source.
+    #[inline]
+    pub(crate) fn known(&self, ssrc: u32) -> Known<'_> {
+        match &self.first {
+            Some(first) if first.ssrc == ssrc => Known::Live(&first.window),
+            _ => self
+                .others
+                .as_ref()
+                .map_or(Known::Nothing, |others| others.known(ssrc)),
         }
     }
 
@@ -89,95 +119,118 @@ impl Sources {
         rules: Rules,
         now: Now,
     ) -> Result<bool, Reason> {
-        let mut live = self.first.iter_mut().chain(&mut self.more);
-        if let Some(source) = live.find(|source| source.ssrc == ssrc) {
-            source.window.check(index, rules.window).map_err(reason)?;
-            let is_newest = index > source.window.highest();
-            source.window.accept(index);
-            source.used = now;
-            return Ok(is_newest);
+        match &mut self.first {
+            Some(first) if first.ssrc == ssrc => first.accept(index, rules.window, now),
+            Some(_) => self.accept_other(ssrc, index, rules, now),
+            None => {
+                self.first = Some(Source::new(
+                    ssrc,
+                    Window::starting_at(index, rules.window),
+                    now,
+                ));
+                Ok(true)
+            }
         }
-        self.check(ssrc, index, rules.window)?;
-        self.admit(ssrc, index, rules, now)?;
+    }
+
+    #[inline(never)]
+    fn accept_other(
+        &mut self,
+        ssrc: u32,
+        index: u64,
+        rules: Rules,
+        now: Now,
+    ) -> Result<bool, Reason> {
+        let others = self.others.get_or_insert_default();
+        if let Some(source) = others.live.iter_mut().find(|source| source.ssrc == ssrc) {
+            return source.accept(index, rules.window, now);
+        }
+        let known = others.known(ssrc);
+        known.check(index, rules.window)?;
+        let window = match known {
+            Known::Retired(highest) => {
+                let mut window = Window::closed_at(highest, rules.window);
+                window.accept(index);
+                window
+            }
+            _ => Window::starting_at(index, rules.window),
+        };
+        let source = Source::new(ssrc, window, now);
+        if others.live.len() + 1 < usize::from(rules.live_max) {
+            others.live.push(source);
+        } else {
+            self.replace_oldest(source, now, rules.full)?;
+        }
         Ok(true)
     }
 
     /// Live sources with their highest indices.
     pub(crate) fn live(&self) -> impl Iterator<Item = (u32, u64)> {
-        let live = self.first.iter().chain(&self.more);
+        let others = self.others.iter().flat_map(|others| &others.live);
+        let live = self.first.iter().chain(others);
         live.map(|source| (source.ssrc, source.window.highest()))
     }
 
-    fn find(&self, ssrc: u32) -> Option<&Source> {
-        self.first
-            .iter()
-            .chain(&self.more)
-            .find(|source| source.ssrc == ssrc)
-    }
-
-    fn retired(&self, ssrc: u32) -> Option<u64> {
-        let retired = self.retired.iter().find(|retired| retired.ssrc == ssrc);
-        retired.map(|retired| retired.highest)
-    }
-
-    /// Makes a place for a source that has none.
-    fn admit(&mut self, ssrc: u32, index: u64, rules: Rules, now: Now) -> Result<(), Reason> {
-        let size = rules.window;
-        let returning = self.retired.iter().position(|retired| retired.ssrc == ssrc);
-        let window = match returning.and_then(|at| self.retired.get(at)) {
-            Some(retired) => {
-                let mut window = Window::closed_at(retired.highest, size);
-                window.accept(index);
-                window
-            }
-            None => Window::starting_at(index, size),
-        };
-        let source = Source {
-            ssrc,
-            used: now,
-            window,
-        };
-        if self.first.is_none() {
-            self.first = Some(source);
-        } else if self.more.len() + 1 < usize::from(rules.live_max) {
-            self.more.push(source);
-        } else {
-            self.replace_oldest(source, now, returning.is_some(), rules.full)?;
-        }
-        if let Some(at) = returning {
-            self.retired.remove(at);
-        }
-        Ok(())
-    }
-
-    /// Retires the source silent for longest. `returning` says that `source` leaves the list of
-    /// retired ones, so that there is room in it.
-    fn replace_oldest(
-        &mut self,
-        source: Source,
-        now: Now,
-        returning: bool,
-        full: WhenFull,
-    ) -> Result<(), Reason> {
-        let live = self.first.iter_mut().chain(&mut self.more);
-        let oldest = live
-            .min_by_key(|live| live.used)
-            .ok_or(Reason::SrtpTooManySources)?;
+    /// Retires the source silent for longest.
+    fn replace_oldest(&mut self, source: Source, now: Now, full: WhenFull) -> Result<(), Reason> {
+        let Others { live, retired } = &mut **self.others.get_or_insert_default();
+        let oldest = self
+            .first
+            .iter_mut()
+            .chain(live)
+            .min_by_key(|live| live.used);
+        let oldest = oldest.ok_or(Reason::SrtpTooManySources)?;
         if now.since(oldest.used) < KEEP {
             return Err(Reason::SrtpTooManySources);
         }
-        if self.retired.len() >= RETIRED_MAX && !returning {
+        // One that comes back leaves its place in the list to the one that it replaces.
+        if let Some(at) = retired
+            .iter()
+            .position(|retired| retired.ssrc == source.ssrc)
+        {
+            retired.remove(at);
+        }
+        if retired.len() >= RETIRED_MAX {
             if full == WhenFull::Refuse {
                 return Err(Reason::SrtpTooManySources);
             }
-            self.retired.remove(0);
+            retired.remove(0);
         }
         let gone = core::mem::replace(oldest, source);
-        self.retired.push(Retired {
+        retired.push(Retired {
             ssrc: gone.ssrc,
             highest: gone.window.highest(),
         });
         Ok(())
+    }
+}
+
+impl Source {
+    const fn new(ssrc: u32, window: Window, now: Now) -> Self {
+        Self {
+            ssrc,
+            used: now,
+            window,
+        }
+    }
+
+    #[inline]
+    fn accept(&mut self, index: u64, size: WindowSize, now: Now) -> Result<bool, Reason> {
+        self.window.check(index, size).map_err(reason)?;
+        let is_newest = index > self.window.highest();
+        self.window.accept(index);
+        self.used = now;
+        Ok(is_newest)
+    }
+}
+
+impl Others {
+    fn known(&self, ssrc: u32) -> Known<'_> {
+        if let Some(source) = self.live.iter().find(|source| source.ssrc == ssrc) {
+            return Known::Live(&source.window);
+        }
+        let retired = self.retired.iter().find(|retired| retired.ssrc == ssrc);
+        retired.map_or(Known::Nothing, |retired| Known::Retired(retired.highest))
     }
 }
 
@@ -233,7 +286,7 @@ mod tests {
         for ssrc in 0..9 {
             accept(&mut sources, ssrc, 100, u64::from(ssrc) * 10).unwrap();
         }
-        assert_eq!(sources.highest(0), Some(100));
+        assert_eq!(sources.known(0).highest(), Some(100));
         for index in [0, 99, 100] {
             assert_eq!(
                 accept(&mut sources, 0, index, 90),
@@ -242,7 +295,7 @@ mod tests {
         }
         accept(&mut sources, 0, 101, 90).unwrap();
         assert_eq!(accept(&mut sources, 0, 100, 90), Err(Reason::SrtpReplayed));
-        assert_eq!(sources.check(1, 100, SIZE), Err(Reason::SrtpReplayed));
+        assert_eq!(sources.known(1).check(100, SIZE), Err(Reason::SrtpReplayed));
     }
 
     #[test]
@@ -255,9 +308,9 @@ mod tests {
             assert_eq!(sent.is_ok(), ssrc < ssrcs);
             receiver.accept(ssrc, 1, RECEIVING, now).unwrap();
         }
-        assert_eq!(sender.highest(0), Some(1));
-        assert_eq!(receiver.highest(0), None);
-        assert_eq!(receiver.retired.len(), RETIRED_MAX);
+        assert_eq!(sender.known(0).highest(), Some(1));
+        assert_eq!(receiver.known(0).highest(), None);
+        assert_eq!(receiver.others.unwrap().retired.len(), RETIRED_MAX);
     }
 
     #[test]

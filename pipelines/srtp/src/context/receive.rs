@@ -8,7 +8,7 @@ use super::{Config, Expand, Half, Mki, Params};
 use crate::index::estimate;
 use crate::plan::Trailer;
 use crate::rtcp::{self, CLEAR_LEN, WORD_LEN, Word};
-use crate::source::WhenFull;
+use crate::source::{Rules, WhenFull};
 use crate::{CipherJob, Header, OpenPlan, Span, Traffic, is_aead, tag_len};
 
 /// Second attempts at unknown sources that are made in one second.
@@ -18,10 +18,15 @@ const TRIALS_PER_SECOND: u8 = 8;
 pub struct Receiver<K> {
     suite: Suite,
     mki: Option<Mki>,
-    config: Config,
-    trials: Trials,
+    rules: Rules,
     rtp: Half<K>,
+    /// What RTP packets do not need, so that what they need lies together.
+    rest: Box<Rest<K>>,
+}
+
+struct Rest<K> {
     rtcp: Half<K>,
+    trials: Trials,
     /// Sources and their highest indices under the key before this one: signalling does not say
     /// whether the peer goes on counting rollovers.
     earlier: Vec<(u32, u64)>,
@@ -43,24 +48,28 @@ impl<K> Receiver<K> {
     ) -> Option<Self> {
         let (rtp, rtcp) = Half::pair(params, expand)?;
         let (suite, mki) = (params.suite, params.mki);
-        let trials = Trials::default();
+        let rules = config.rules(WhenFull::Forget);
+        let rest = Rest {
+            rtcp,
+            trials: Trials::default(),
+            earlier: Vec::new(),
+        };
         Some(Self {
             suite,
             mki,
-            config,
-            trials,
+            rules,
             rtp,
-            rtcp,
-            earlier: Vec::new(),
+            rest: Box::new(rest),
         })
     }
 
     /// Takes note of what the peer has sent under the key that this one follows.
     pub fn follow(&mut self, old: &Self) {
-        self.earlier = old.rtp.sources.live().collect();
+        self.rest.earlier = old.rtp.sources.live().collect();
     }
 
     /// The key for the cipher jobs of a protocol.
+    #[inline]
     pub const fn key(&self, traffic: Traffic) -> &K {
         &self.half(traffic).key
     }
@@ -69,6 +78,7 @@ impl<K> Receiver<K> {
     ///
     /// # Errors
     /// The packet is too short or of another version, names another key, or is no news.
+    #[inline(always)]
     pub fn plan(&self, traffic: Traffic, packet: &[u8]) -> Result<OpenPlan, Reason> {
         match traffic {
             Traffic::Rtp => self.plan_rtp(packet),
@@ -76,6 +86,7 @@ impl<K> Receiver<K> {
         }
     }
 
+    #[inline(always)]
     fn plan_rtp(&self, packet: &[u8]) -> Result<OpenPlan, Reason> {
         let header = Header::parse(packet)?;
         let outer = Outer::split(self, Traffic::Rtp, packet).ok_or(Reason::RtpInvalidLength)?;
@@ -83,39 +94,32 @@ impl<K> Receiver<K> {
             return Err(Reason::RtpInvalidLength);
         }
         self.check_mki(packet, &outer)?;
-        let index = match self.rtp.sources.highest(header.ssrc) {
+        let known = self.rtp.sources.known(header.ssrc);
+        let index = match known.highest() {
             Some(highest) => estimate(highest, header.seq).ok_or(Reason::SrtpKeyExhausted)?,
             None => u64::from(header.seq),
         };
-        self.rtp
-            .sources
-            .check(header.ssrc, index, self.config.window)?;
-        let plan = self.lay_out_rtp(packet, &header, &outer, index);
-        plan.ok_or(Reason::RtpInvalidLength)
+        known.check(index, self.rules.window)?;
+        Ok(self.lay_out_rtp(packet, &header, &outer, index))
     }
 
-    fn lay_out_rtp(
-        &self,
-        packet: &[u8],
-        header: &Header,
-        outer: &Outer,
-        index: u64,
-    ) -> Option<OpenPlan> {
+    #[inline(always)]
+    fn lay_out_rtp(&self, packet: &[u8], header: &Header, outer: &Outer, index: u64) -> OpenPlan {
         let (covered, trailer) = if is_aead(self.suite) {
-            (header.len, None)
+            (header.len, Trailer::None)
         } else {
-            let trailer = Trailer::new(packet, outer.body, rollovers(index))?;
-            (outer.body + WORD_LEN, Some(trailer))
+            (outer.body + WORD_LEN, Trailer::Rollovers)
         };
         let job = CipherJob {
             iv: self.rtp.iv(self.suite, header.ssrc, index),
-            cipher: Span::new(header.len..outer.body)?,
-            auth: Span::new(0..covered)?,
+            cipher: Span::within(header.len, outer.body),
+            auth: Span::within(0, covered),
             aad: None,
         };
         outer.plan(packet, Traffic::Rtp, header.ssrc, index, job, trailer)
     }
 
+    #[inline(always)]
     fn plan_rtcp(&self, packet: &[u8]) -> Result<OpenPlan, Reason> {
         let ssrc = rtcp::sender(packet)?;
         let outer = Outer::split(self, Traffic::Rtcp, packet).ok_or(Reason::RtcpInvalidLength)?;
@@ -123,40 +127,32 @@ impl<K> Receiver<K> {
             return Err(Reason::RtcpInvalidLength);
         }
         self.check_mki(packet, &outer)?;
-        let word = packet.get(outer.word..).and_then(<[u8]>::first_chunk);
-        let word = Word::from_wire(*word.ok_or(Reason::RtcpInvalidLength)?);
-        self.rtcp
-            .sources
-            .check(ssrc, u64::from(word.index), self.config.window)?;
-        self.lay_out_rtcp(packet, ssrc, &outer, word)
-            .ok_or(Reason::RtcpInvalidLength)
+        let word = Word::from_wire(octets_at(packet, outer.word));
+        let known = self.rest.rtcp.sources.known(ssrc);
+        known.check(u64::from(word.index), self.rules.window)?;
+        Ok(self.lay_out_rtcp(packet, ssrc, &outer, word))
     }
 
-    fn lay_out_rtcp(
-        &self,
-        packet: &[u8],
-        ssrc: u32,
-        outer: &Outer,
-        word: Word,
-    ) -> Option<OpenPlan> {
+    #[inline(always)]
+    fn lay_out_rtcp(&self, packet: &[u8], ssrc: u32, outer: &Outer, word: Word) -> OpenPlan {
         let index = u64::from(word.index);
-        let cipher = if word.encrypted {
-            CLEAR_LEN..outer.body
+        let clear = if word.encrypted {
+            CLEAR_LEN
         } else {
-            outer.body..outer.body
+            outer.body
         };
-        let (mut covered, mut aad, mut trailer) = (outer.body + WORD_LEN, None, None);
+        let (mut covered, mut aad, mut trailer) = (outer.body + WORD_LEN, None, Trailer::None);
         if is_aead(self.suite) && word.encrypted {
-            aad = Some(split_aad(packet, word)?);
+            aad = Some(split_aad(octets_at(packet, 0), word));
             covered = 0;
         } else if is_aead(self.suite) {
             // The tag stands between the packet and the word, which must follow one another.
-            trailer = Some(Trailer::new(packet, outer.body, word.to_wire())?);
+            trailer = Trailer::Word;
         }
         let job = CipherJob {
-            iv: self.rtcp.iv(self.suite, ssrc, index),
-            cipher: Span::new(cipher)?,
-            auth: Span::new(0..covered)?,
+            iv: self.rest.rtcp.iv(self.suite, ssrc, index),
+            cipher: Span::within(clear, outer.body),
+            auth: Span::within(0, covered),
             aad,
         };
         outer.plan(packet, Traffic::Rtcp, ssrc, index, job, trailer)
@@ -169,21 +165,25 @@ impl<K> Receiver<K> {
     /// are counted, so that forged sources cost no more than a few of them a second. The packet
     /// must be unstaged.
     pub fn retry(&mut self, failed: &OpenPlan, packet: &[u8], now: Now) -> Option<OpenPlan> {
-        let unknown = self.rtp.sources.highest(failed.ssrc).is_none();
+        let unknown = self.rtp.sources.known(failed.ssrc).highest().is_none();
         if failed.traffic == Traffic::Rtcp || failed.tries > 0 || !unknown {
             return None;
         }
         let header = Header::parse(packet).ok()?;
-        let earlier = self.earlier.iter().find(|&&(ssrc, _)| ssrc == failed.ssrc);
+        let earlier = self
+            .rest
+            .earlier
+            .iter()
+            .find(|&&(ssrc, _)| ssrc == failed.ssrc);
         let index = match earlier {
             Some(&(_, highest)) => estimate(highest, header.seq)?,
             None => 1 << 16 | u64::from(header.seq),
         };
-        if index == failed.index || !self.trials.take(now) {
+        if index == failed.index || !self.rest.trials.take(now) {
             return None;
         }
         let outer = Outer::split(self, Traffic::Rtp, packet)?;
-        let plan = self.lay_out_rtp(packet, &header, &outer, index)?;
+        let plan = self.lay_out_rtp(packet, &header, &outer, index);
         Some(OpenPlan { tries: 1, ..plan })
     }
 
@@ -193,22 +193,24 @@ impl<K> Receiver<K> {
     /// # Errors
     /// A packet of the same burst had the same index, or there are too many sources; the packet
     /// is to be dropped.
+    #[inline]
     pub fn commit(&mut self, plan: &OpenPlan, now: Now) -> Result<bool, Reason> {
-        let rules = self.config.rules(WhenFull::Forget);
         let half = match plan.traffic {
             Traffic::Rtp => &mut self.rtp,
-            Traffic::Rtcp => &mut self.rtcp,
+            Traffic::Rtcp => &mut self.rest.rtcp,
         };
-        half.sources.accept(plan.ssrc, plan.index, rules, now)
+        half.sources.accept(plan.ssrc, plan.index, self.rules, now)
     }
 
+    #[inline]
     const fn half(&self, traffic: Traffic) -> &Half<K> {
         match traffic {
             Traffic::Rtp => &self.rtp,
-            Traffic::Rtcp => &self.rtcp,
+            Traffic::Rtcp => &self.rest.rtcp,
         }
     }
 
+    #[inline]
     fn check_mki(&self, packet: &[u8], outer: &Outer) -> Result<(), Reason> {
         match &self.mki {
             None => Ok(()),
@@ -241,17 +243,6 @@ impl Trials {
     }
 }
 
-impl Trailer {
-    fn new(packet: &[u8], at: usize, octets: [u8; WORD_LEN]) -> Option<Self> {
-        let original = *packet.get(at..)?.first_chunk()?;
-        Some(Self {
-            at: u16::try_from(at).ok()?,
-            octets,
-            original,
-        })
-    }
-}
-
 /// Where the parts around a protected packet begin.
 struct Outer {
     /// Octets of the packet itself.
@@ -264,7 +255,8 @@ struct Outer {
 }
 
 impl Outer {
-    /// `None` if the packet has no room for the parts.
+    /// `None` if the packet has no room for the parts, or is longer than spans can say.
+    #[inline]
     fn split<K>(receiver: &Receiver<K>, traffic: Traffic, packet: &[u8]) -> Option<Self> {
         let tag_len = tag_len(receiver.suite, traffic);
         let tag = usize::from(tag_len);
@@ -274,6 +266,7 @@ impl Outer {
         } else {
             0
         };
+        u16::try_from(packet.len()).ok()?;
         let body = packet.len().checked_sub(tag + mki + word)?;
         Some(if is_aead(receiver.suite) {
             Self {
@@ -294,6 +287,7 @@ impl Outer {
         })
     }
 
+    #[inline(always)]
     fn plan(
         &self,
         packet: &[u8],
@@ -301,36 +295,53 @@ impl Outer {
         ssrc: u32,
         index: u64,
         job: CipherJob,
-        trailer: Option<Trailer>,
-    ) -> Option<OpenPlan> {
-        let received = packet.get(self.tag..self.tag + usize::from(self.tag_len))?;
-        let mut tag = [0; 16];
-        tag.get_mut(..received.len())?.copy_from_slice(received);
-        let plain_len = u16::try_from(self.body).ok()?;
-        let tag_len = self.tag_len;
-        Some(OpenPlan {
-            traffic,
-            ssrc,
+        trailer: Trailer,
+    ) -> OpenPlan {
+        OpenPlan {
             index,
-            tries: 0,
+            ssrc,
             job,
-            tag,
-            tag_len,
-            plain_len,
+            tag: read_tag(packet, self.tag, self.tag_len),
+            tag_len: self.tag_len,
+            plain_len: u16::try_from(self.body).unwrap_or(u16::MAX),
+            traffic,
+            tries: 0,
             trailer,
-        })
+            // Every suite's trailing parts are four octets or more.
+            original: octets_at(packet, self.body),
+        }
     }
 }
 
-/// The rollover counter as it is authenticated.
-pub(super) fn rollovers(index: u64) -> [u8; WORD_LEN] {
-    let [_, _, a, b, c, d, _, _] = index.to_be_bytes();
-    [a, b, c, d]
+/// The tag at `at`, padded. Each length is read in one go.
+#[inline]
+fn read_tag(packet: &[u8], at: usize, len: u8) -> [u8; 16] {
+    match len {
+        4 => {
+            let [a, b, c, d] = octets_at(packet, at);
+            [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        }
+        10 => {
+            let [a, b, c, d, e, f, g, h] = octets_at(packet, at);
+            let [i, j] = octets_at(packet, at + 8);
+            [a, b, c, d, e, f, g, h, i, j, 0, 0, 0, 0, 0, 0]
+        }
+        _ => octets_at(packet, at),
+    }
+}
+
+/// Octets of a part that [`Outer::split`] has found room for.
+#[inline]
+fn octets_at<const N: usize>(packet: &[u8], at: usize) -> [u8; N] {
+    packet
+        .get(at..)
+        .and_then(<[u8]>::first_chunk)
+        .map_or([0; N], |octets| *octets)
 }
 
 /// The additional data of an encrypted SRTCP packet (RFC 7714 §9.2).
-pub(super) fn split_aad(packet: &[u8], word: Word) -> Option<[u8; 12]> {
-    let [a, b, c, d, e, f, g, h] = *packet.first_chunk::<CLEAR_LEN>()?;
-    let [w, x, y, z] = word.to_wire();
-    Some([a, b, c, d, e, f, g, h, w, x, y, z])
+#[inline]
+pub(super) fn split_aad(clear: [u8; CLEAR_LEN], word: Word) -> [u8; 12] {
+    let ([a, b, c, d, e, f, g, h], [w, x, y, z]) = (clear, word.to_wire());
+    [a, b, c, d, e, f, g, h, w, x, y, z]
 }

@@ -4,11 +4,12 @@ use core::fmt;
 
 use abi::{Now, Reason, Suite};
 
-use super::receive::{rollovers, split_aad};
+use super::receive::split_aad;
 use super::{Config, Expand, Half, Mki, Params};
 use crate::index::estimate;
+use crate::plan::rollovers;
 use crate::rtcp::{self, CLEAR_LEN, INDEX_MAX, WORD_LEN, Word};
-use crate::source::WhenFull;
+use crate::source::{Rules, WhenFull};
 use crate::{CipherJob, Header, SealPlan, Span, Traffic, is_aead, tag_len};
 
 /// Packets that we protect under one key.
@@ -19,12 +20,19 @@ use crate::{CipherJob, Header, SealPlan, Span, Traffic, is_aead, tag_len};
 pub struct Sender<K> {
     suite: Suite,
     mki: Option<Mki>,
-    config: Config,
+    rules: Rules,
     rtp: Half<K>,
+    /// RTP packets that the key may still protect.
+    rtp_packets_left: u64,
+    /// What RTP packets do not need, so that what they need lies together.
+    rest: Box<Rest<K>>,
+}
+
+struct Rest<K> {
     rtcp: Half<K>,
-    rtp_packets: u64,
     /// Indices run over all sources together, which keeps each one unique under the key.
-    rtcp_packets: u32,
+    packets: u32,
+    packets_max: u32,
 }
 
 impl<K> Sender<K> {
@@ -35,27 +43,32 @@ impl<K> Sender<K> {
         expand: &mut E,
     ) -> Option<Self> {
         let (rtp, rtcp) = Half::pair(params, expand)?;
-        let (suite, mki) = (params.suite, params.mki);
+        let packets_max = config.rtcp_packets_max.min(INDEX_MAX);
         Some(Self {
-            suite,
-            mki,
-            config,
+            suite: params.suite,
+            mki: params.mki,
+            rules: config.rules(WhenFull::Refuse),
             rtp,
-            rtcp,
-            rtp_packets: 0,
-            rtcp_packets: 0,
+            rtp_packets_left: config.rtp_packets_max,
+            rest: Box::new(Rest {
+                rtcp,
+                packets: 0,
+                packets_max,
+            }),
         })
     }
 
     /// The key for the cipher jobs of a protocol.
+    #[inline]
     pub const fn key(&self, traffic: Traffic) -> &K {
         match traffic {
             Traffic::Rtp => &self.rtp.key,
-            Traffic::Rtcp => &self.rtcp.key,
+            Traffic::Rtcp => &self.rest.rtcp.key,
         }
     }
 
     /// Octets by which a packet grows.
+    #[inline]
     pub fn growth(&self, traffic: Traffic) -> usize {
         let word = if traffic == Traffic::Rtcp {
             WORD_LEN
@@ -71,6 +84,7 @@ impl<K> Sender<K> {
     /// # Errors
     /// The packet is malformed, its index was used before, there are too many sources, or the
     /// key has protected all that it may.
+    #[inline]
     pub fn plan(&mut self, traffic: Traffic, packet: &[u8], now: Now) -> Result<SealPlan, Reason> {
         match traffic {
             Traffic::Rtp => self.plan_rtp(packet, now),
@@ -78,25 +92,26 @@ impl<K> Sender<K> {
         }
     }
 
+    #[inline]
     fn plan_rtp(&mut self, packet: &[u8], now: Now) -> Result<SealPlan, Reason> {
         let Header { seq, ssrc, len } = Header::parse(packet)?;
         let (cipher, auth) = self
             .spans(len, packet, len)
             .ok_or(Reason::RtpInvalidLength)?;
-        if self.rtp_packets >= self.config.rtp_packets_max {
-            return Err(Reason::SrtpKeyExhausted);
-        }
-        let index = match self.rtp.sources.highest(ssrc) {
+        let left = self
+            .rtp_packets_left
+            .checked_sub(1)
+            .ok_or(Reason::SrtpKeyExhausted)?;
+        let index = match self.rtp.sources.known(ssrc).highest() {
             Some(highest) => estimate(highest, seq).ok_or(Reason::SrtpKeyExhausted)?,
             None => u64::from(seq),
         };
-        let rules = self.config.rules(WhenFull::Refuse);
-        let claim = self.rtp.sources.accept(ssrc, index, rules, now);
+        let claim = self.rtp.sources.accept(ssrc, index, self.rules, now);
         claim.map_err(|reason| match reason {
             Reason::SrtpTooManySources => reason,
             _ => Reason::SrtpIndexReused,
         })?;
-        self.rtp_packets += 1;
+        self.rtp_packets_left = left;
         let iv = self.rtp.iv(self.suite, ssrc, index);
         Ok(self.seal(
             Traffic::Rtp,
@@ -112,22 +127,23 @@ impl<K> Sender<K> {
 
     fn plan_rtcp(&mut self, packet: &[u8]) -> Result<SealPlan, Reason> {
         let ssrc = rtcp::sender(packet)?;
+        let clear = *packet.first_chunk().ok_or(Reason::RtcpInvalidLength)?;
         let spans = self.spans(CLEAR_LEN, packet, 0);
         let (cipher, auth) = spans.ok_or(Reason::RtcpInvalidLength)?;
-        if self.rtcp_packets >= self.config.rtcp_packets_max.min(INDEX_MAX) {
+        if self.rest.packets >= self.rest.packets_max {
             return Err(Reason::SrtpKeyExhausted);
         }
         // The first packet has index 1, as libsrtp's has: RFC 3711 §3.4 can be read both ways.
         let word = Word {
             encrypted: true,
-            index: self.rtcp_packets + 1,
+            index: self.rest.packets + 1,
         };
         let mut aad = None;
         if is_aead(self.suite) {
-            aad = Some(split_aad(packet, word).ok_or(Reason::RtcpInvalidLength)?);
+            aad = Some(split_aad(clear, word));
         }
-        self.rtcp_packets += 1;
-        let iv = self.rtcp.iv(self.suite, ssrc, u64::from(word.index));
+        self.rest.packets += 1;
+        let iv = self.rest.rtcp.iv(self.suite, ssrc, u64::from(word.index));
         Ok(self.seal(
             Traffic::Rtcp,
             CipherJob {
@@ -141,6 +157,7 @@ impl<K> Sender<K> {
     }
 
     /// What is encrypted and what is authenticated; `None` if the packet would grow too long.
+    #[inline]
     fn spans(&self, clear: usize, packet: &[u8], aad_len: usize) -> Option<(Span, Span)> {
         let covered = if is_aead(self.suite) {
             aad_len
@@ -150,6 +167,7 @@ impl<K> Sender<K> {
         Some((Span::new(clear..packet.len())?, Span::new(0..covered)?))
     }
 
+    #[inline]
     fn seal(&self, traffic: Traffic, job: CipherJob, word: [u8; WORD_LEN]) -> SealPlan {
         SealPlan {
             job,
