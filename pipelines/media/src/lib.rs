@@ -20,5 +20,5 @@ pub mod rtp;
 mod tests;
 
 pub use demux::Component;
-pub use stream::Stream;
+pub use stream::{Fetch, Stream};
 pub use translate::{Accepted, Admission, Content, Forward, Origin, Path};

@@ -1,6 +1,7 @@
 //! One side of a stream: whom we speak with, and under which keys.
 
 use core::net::SocketAddr;
+use core::ops::{Index, IndexMut};
 
 use abi::records::StreamFlow;
 use abi::{Reason, Suite};
@@ -11,23 +12,83 @@ use crate::Component;
 
 /// One side of a stream.
 pub(crate) struct Side<K> {
+    pub(crate) inbound: Inbound<K>,
+    pub(crate) outbound: Outbound<K>,
     /// Our addresses.
-    pub(crate) local: Endpoint,
+    local: PerComponent<SocketAddr>,
     /// Where the peer said that it wants its media.
-    pub(crate) remote: Option<Endpoint>,
-    /// Where its media has been seen to come from.
-    pub(crate) latched: Latched,
-    pub(crate) rtcp_mux: bool,
-    pub(crate) secure: bool,
-    pub(crate) peer_sends: bool,
-    pub(crate) peer_receives: bool,
-    /// What came in on this side.
-    pub(crate) flow: StreamFlow,
-    pub(crate) receiver: Option<Keyed<Receiver<K>>>,
-    pub(crate) sender: Option<Keyed<Sender<K>>>,
+    signalled: Option<PerComponent<SocketAddr>>,
     /// Contexts of earlier keys. Signalling that goes back to one, as after an offer that was
     /// refused, must find the indices that were used, or they would be used again.
     earlier: Earlier<K>,
+}
+
+/// What packets from a side's peer need, all in one place.
+pub(crate) struct Inbound<K> {
+    pub(crate) rtcp_mux: bool,
+    pub(crate) secure: bool,
+    pub(crate) peer_sends: bool,
+    /// What came in on this side.
+    pub(crate) flow: StreamFlow,
+    /// The peer's addresses as its packets show them.
+    pub(crate) latched: PerComponent<Option<SocketAddr>>,
+    pub(crate) receiver: Option<Keyed<Receiver<K>>>,
+}
+
+/// What packets to a side's peer need.
+pub(crate) struct Outbound<K> {
+    pub(crate) head: Head,
+    pub(crate) sender: Option<Keyed<Sender<K>>>,
+}
+
+/// What packets to a side's peer need whether they are sealed or not.
+pub(crate) struct Head {
+    pub(crate) rtcp_mux: bool,
+    pub(crate) secure: bool,
+    pub(crate) peer_receives: bool,
+    pub(crate) ways: PerComponent<Way>,
+}
+
+/// From where to where packets to a peer go.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    pub(crate) source: SocketAddr,
+    pub(crate) destination: Option<SocketAddr>,
+}
+
+/// A value for each of a side's ports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PerComponent<T> {
+    rtp: T,
+    rtcp: T,
+}
+
+impl<T> Index<Component> for PerComponent<T> {
+    type Output = T;
+
+    #[inline]
+    fn index(&self, component: Component) -> &T {
+        match component {
+            Component::Rtp => &self.rtp,
+            Component::Rtcp => &self.rtcp,
+        }
+    }
+}
+
+impl<T> IndexMut<Component> for PerComponent<T> {
+    #[inline]
+    fn index_mut(&mut self, component: Component) -> &mut T {
+        match component {
+            Component::Rtp => &mut self.rtp,
+            Component::Rtcp => &mut self.rtcp,
+        }
+    }
+}
+
+impl From<Endpoint> for PerComponent<SocketAddr> {
+    fn from(Endpoint { rtp, rtcp }: Endpoint) -> Self {
+        Self { rtp, rtcp }
+    }
 }
 
 /// Contexts of earlier keys, the latest last.
@@ -44,29 +105,6 @@ const EARLIER_MAX: usize = 4;
 pub(crate) struct Keyed<C> {
     pub(crate) context: C,
     pub(crate) params: Box<SrtpParams>,
-}
-
-/// The peer's addresses as its packets show them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Latched {
-    rtp: Option<SocketAddr>,
-    rtcp: Option<SocketAddr>,
-}
-
-impl Latched {
-    pub(crate) const fn get(&self, component: Component) -> Option<SocketAddr> {
-        match component {
-            Component::Rtp => self.rtp,
-            Component::Rtcp => self.rtcp,
-        }
-    }
-
-    pub(crate) const fn set(&mut self, component: Component, address: Option<SocketAddr>) {
-        match component {
-            Component::Rtp => self.rtp = address,
-            Component::Rtcp => self.rtcp = address,
-        }
-    }
 }
 
 /// The contexts that a plan asks for, made before anything changes.
@@ -95,8 +133,8 @@ impl<K> NewContexts<K> {
         config: Config,
         expand: &mut E,
     ) -> Result<Self, Reason> {
-        let receiver = side.and_then(|side| side.receiver.as_ref());
-        let sender = side.and_then(|side| side.sender.as_ref());
+        let receiver = side.and_then(|side| side.inbound.receiver.as_ref());
+        let sender = side.and_then(|side| side.outbound.sender.as_ref());
         let receivers = side.map_or(&[][..], |side| &side.earlier.receivers);
         let senders = side.map_or(&[][..], |side| &side.earlier.senders);
         let wanted = |params: &Option<SrtpParams>| params.clone().filter(|_| plan.secure);
@@ -168,17 +206,34 @@ impl<C> Change<C> {
 impl<K> Side<K> {
     /// A side as `plan` wants it.
     pub(crate) fn new(local: Endpoint, plan: &SidePlan, contexts: NewContexts<K>) -> Self {
+        let local = PerComponent::from(local);
+        let way = |source| Way {
+            source,
+            destination: None,
+        };
         let mut side = Self {
+            inbound: Inbound {
+                rtcp_mux: false,
+                secure: false,
+                peer_sends: false,
+                flow: StreamFlow::default(),
+                latched: PerComponent::default(),
+                receiver: None,
+            },
+            outbound: Outbound {
+                head: Head {
+                    rtcp_mux: false,
+                    secure: false,
+                    peer_receives: false,
+                    ways: PerComponent {
+                        rtp: way(local.rtp),
+                        rtcp: way(local.rtcp),
+                    },
+                },
+                sender: None,
+            },
             local,
-            remote: None,
-            latched: Latched::default(),
-            rtcp_mux: false,
-            secure: false,
-            peer_sends: false,
-            peer_receives: false,
-            flow: StreamFlow::default(),
-            receiver: None,
-            sender: None,
+            signalled: None,
             earlier: Earlier {
                 receivers: Vec::new(),
                 senders: Vec::new(),
@@ -191,48 +246,63 @@ impl<K> Side<K> {
     /// Changes the side to what `plan` wants. An address that was signalled anew counts for more
     /// than where packets came from before.
     pub(crate) fn apply(&mut self, plan: &SidePlan, contexts: NewContexts<K>) {
-        if self.remote != plan.remote {
-            self.remote = plan.remote;
-            self.latched = Latched::default();
+        let Self {
+            inbound,
+            outbound,
+            signalled,
+            earlier,
+            ..
+        } = self;
+        let wanted = plan.remote.map(PerComponent::from);
+        if *signalled != wanted {
+            *signalled = wanted;
+            inbound.latched = PerComponent::default();
         }
-        self.rtcp_mux = plan.rtcp_mux;
-        self.secure = plan.secure;
-        self.peer_sends = plan.peer_sends;
-        self.peer_receives = plan.peer_receives;
+        (inbound.rtcp_mux, outbound.head.rtcp_mux) = (plan.rtcp_mux, plan.rtcp_mux);
+        (inbound.secure, outbound.head.secure) = (plan.secure, plan.secure);
+        inbound.peer_sends = plan.peer_sends;
+        outbound.head.peer_receives = plan.peer_receives;
         contexts
             .receiver
-            .apply(&mut self.receiver, &mut self.earlier.receivers);
+            .apply(&mut inbound.receiver, &mut earlier.receivers);
         contexts
             .sender
-            .apply(&mut self.sender, &mut self.earlier.senders);
+            .apply(&mut outbound.sender, &mut earlier.senders);
+        Component::BOTH
+            .into_iter()
+            .for_each(|component| self.find_way(component));
+    }
+
+    /// Where a component's packets to the peer go from now on. A peer behind address translation
+    /// is where its authentic packets come from; a peer in clear is where it said.
+    fn find_way(&mut self, component: Component) {
+        let signalled = self.signalled(component);
+        let latched = self.inbound.latched[component].filter(|_| self.inbound.secure);
+        self.outbound.head.ways[component].destination = latched.or(signalled);
+    }
+
+    /// Takes note of where a component's packets come from. Returns whether that is news.
+    #[inline]
+    pub(crate) fn latch(&mut self, component: Component, source: SocketAddr) -> bool {
+        if self.inbound.latched[component] == Some(source) {
+            return false;
+        }
+        self.inbound.latched[component] = Some(source);
+        self.find_way(component);
+        true
     }
 
     /// Where the peer said that it wants a component's packets.
-    pub(crate) fn signalled(&self, component: Component) -> Option<SocketAddr> {
-        let remote = self.remote?;
-        Some(match component {
-            Component::Rtp => remote.rtp,
-            Component::Rtcp => remote.rtcp,
-        })
+    fn signalled(&self, component: Component) -> Option<SocketAddr> {
+        self.signalled.map(|signalled| signalled[component])
     }
 
-    /// Our address for a component.
-    pub(crate) const fn local(&self, component: Component) -> SocketAddr {
-        match component {
-            Component::Rtp => self.local.rtp,
-            Component::Rtcp => self.local.rtcp,
+    /// Our addresses.
+    pub(crate) const fn local(&self) -> Endpoint {
+        Endpoint {
+            rtp: self.local.rtp,
+            rtcp: self.local.rtcp,
         }
-    }
-
-    /// Where a component's packets to the peer go. A peer behind address translation is where its
-    /// authentic packets come from; a peer in clear is where it said.
-    pub(crate) fn destination(&self, component: Component) -> Option<SocketAddr> {
-        let latched = if self.secure {
-            self.latched.get(component)
-        } else {
-            None
-        };
-        latched.or_else(|| self.signalled(component))
     }
 
     /// Whether a clear packet may come from `source`: from the signalled address, or from another
@@ -242,14 +312,23 @@ impl<K> Side<K> {
         let Some(signalled) = self.signalled(component) else {
             return false;
         };
-        let latched = self.latched.get(component);
+        let latched = self.inbound.latched[component];
         source == signalled
             || source.ip() == signalled.ip() && latched.is_none_or(|latched| latched == source)
     }
 
     /// The suite that shows for this side.
     pub(crate) fn suite(&self) -> Option<Suite> {
-        let received = self.receiver.as_ref().map(|keyed| keyed.params.suite);
-        received.or_else(|| self.sender.as_ref().map(|keyed| keyed.params.suite))
+        let received = self
+            .inbound
+            .receiver
+            .as_ref()
+            .map(|keyed| keyed.params.suite);
+        received.or_else(|| {
+            self.outbound
+                .sender
+                .as_ref()
+                .map(|keyed| keyed.params.suite)
+        })
     }
 }

@@ -4,12 +4,18 @@ use core::fmt;
 use core::net::SocketAddr;
 
 use abi::records::StreamSide;
-use abi::{Reason, Suite};
+use abi::{Now, Reason, Suite};
 use pipeline::{Endpoint, Leg, MediaKind, MediaPlan, PerLeg, SrtpParams};
 use srtp::{Config, Expand, OpenPlan, Traffic};
 
 use crate::Component;
 use crate::side::{NewContexts, Side};
+
+/// Has the processor fetch memory ahead of its use.
+pub trait Fetch {
+    /// Fetches all of `value`.
+    fn fetch<T>(&self, value: &T);
+}
 
 /// One media stream between two legs, its ciphers' keys of type `K`.
 pub struct Stream<K> {
@@ -75,25 +81,38 @@ impl<K> Stream<K> {
     }
 
     fn transmit_params(&self, leg: Leg) -> Option<&SrtpParams> {
-        self.sides[leg].sender.as_ref().map(|keyed| &*keyed.params)
+        let sender = self.sides[leg].outbound.sender.as_ref();
+        sender.map(|keyed| &*keyed.params)
+    }
+
+    /// Has fetched what a packet from a leg needs first.
+    #[inline]
+    pub fn fetch(&self, from: Leg, fetch: &impl Fetch) {
+        fetch.fetch(&self.sides[from].inbound);
+        fetch.fetch(&self.sides[from.other()].outbound.head);
+    }
+
+    /// Has fetched what an admitted packet from a leg needs next.
+    #[inline]
+    pub fn fetch_sender(&self, from: Leg, fetch: &impl Fetch) {
+        let outbound = &self.sides[from.other()].outbound;
+        if outbound.head.secure {
+            fetch.fetch(&outbound.sender);
+        }
     }
 
     /// The key to open a leg's packets with; `None` while there is none.
     #[inline]
     pub fn open_key(&self, leg: Leg, traffic: Traffic) -> Option<&K> {
-        self.sides[leg]
-            .receiver
-            .as_ref()
-            .map(|keyed| keyed.context.key(traffic))
+        let receiver = self.sides[leg].inbound.receiver.as_ref();
+        receiver.map(|keyed| keyed.context.key(traffic))
     }
 
     /// The key to seal packets to a leg with; `None` while there is none.
     #[inline]
     pub fn seal_key(&self, leg: Leg, traffic: Traffic) -> Option<&K> {
-        self.sides[leg]
-            .sender
-            .as_ref()
-            .map(|keyed| keyed.context.key(traffic))
+        let sender = self.sides[leg].outbound.sender.as_ref();
+        sender.map(|keyed| keyed.context.key(traffic))
     }
 
     /// Another way to open a packet that did not authenticate; see [`srtp::Receiver::retry`].
@@ -102,32 +121,30 @@ impl<K> Stream<K> {
         leg: Leg,
         failed: &OpenPlan,
         packet: &[u8],
-        now: abi::Now,
+        now: Now,
     ) -> Option<OpenPlan> {
-        self.sides[leg]
-            .receiver
-            .as_mut()?
-            .context
-            .retry(failed, packet, now)
+        let receiver = self.sides[leg].inbound.receiver.as_mut()?;
+        receiver.context.retry(failed, packet, now)
     }
 
     /// Our addresses.
     #[must_use]
     pub fn local(&self) -> PerLeg<Endpoint> {
-        PerLeg::from_fn(|leg| self.sides[leg].local)
+        PerLeg::from_fn(|leg| self.sides[leg].local())
     }
 
     /// What `show` says of one side.
     #[must_use]
     pub fn record(&self, leg: Leg) -> StreamSide {
         let side = &self.sides[leg];
-        let local = side.local(Component::Rtp);
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
         StreamSide {
-            local,
-            remote: side.destination(Component::Rtp).unwrap_or(unknown),
+            local: side.local().rtp,
+            remote: side.outbound.head.ways[Component::Rtp]
+                .destination
+                .unwrap_or(unknown),
             suite: side.suite().map_or(0, Suite::id),
-            flow: side.flow,
+            flow: side.inbound.flow,
         }
     }
 }

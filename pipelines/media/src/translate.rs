@@ -6,7 +6,7 @@ use abi::{Now, Reason};
 use pipeline::{Leg, MediaKind};
 use srtp::{Header, OpenPlan, SealPlan, Traffic};
 
-use crate::side::Side;
+use crate::side::{Outbound, Side, Way};
 use crate::{Component, Stream, demux, rtcp};
 
 /// Where a packet came from.
@@ -96,21 +96,22 @@ impl<K> Stream<K> {
     ///
     /// # Errors
     /// Why the packet is to be dropped.
-    #[inline]
+    #[inline(always)]
     pub fn admit(&self, origin: Origin, packet: &[u8]) -> Result<Admission, Reason> {
         let side = &self.sides[origin.leg];
         if self.kind == MediaKind::Datagram {
             return side.admit_datagram(origin);
         }
-        let traffic = demux::traffic(packet, origin.component, side.rtcp_mux)?;
+        let inbound = &side.inbound;
+        let traffic = demux::traffic(packet, origin.component, inbound.rtcp_mux)?;
         // On hold the media stops; reports go on (RFC 3264 §5.1).
-        if traffic == Traffic::Rtp && !side.peer_sends {
+        if traffic == Traffic::Rtp && !inbound.peer_sends {
             return Err(Reason::MediaOnHold);
         }
-        if !side.secure {
+        if !inbound.secure {
             return side.admit_clear(origin, traffic, packet);
         }
-        let receiver = side.receiver.as_ref().ok_or(Reason::MediaNoKey)?;
+        let receiver = inbound.receiver.as_ref().ok_or(Reason::MediaNoKey)?;
         let plan = receiver.context.plan(traffic, packet)?;
         Ok(if self.unchanged[origin.leg] {
             Admission::Check(plan)
@@ -139,14 +140,11 @@ impl<K> Stream<K> {
         let may_latch = match admission {
             Admission::Clear(_) => true,
             Admission::Open(plan) | Admission::Check(plan) => {
-                let receiver = side.receiver.as_mut().ok_or(Reason::MediaNoKey)?;
+                let receiver = side.inbound.receiver.as_mut().ok_or(Reason::MediaNoKey)?;
                 receiver.context.commit(plan, now)?
             }
         };
-        let latched = may_latch && side.latched.get(component) != Some(source);
-        if latched {
-            side.latched.set(component, Some(source));
-        }
+        let latched = may_latch && side.latch(component, source);
         Ok(Accepted { latched })
     }
 
@@ -162,7 +160,7 @@ impl<K> Stream<K> {
         packet: &[u8],
         now: Now,
     ) -> Result<Forward, Reason> {
-        let side = &mut self.sides[from.other()];
+        let Outbound { head: side, sender } = &mut self.sides[from.other()].outbound;
         let traffic = match admission.content() {
             Content::Rtp => Traffic::Rtp,
             Content::Rtcp => Traffic::Rtcp,
@@ -182,7 +180,7 @@ impl<K> Stream<K> {
         if !side.secure {
             return Ok(Forward::AsIs);
         }
-        let sender = side.sender.as_mut().ok_or(Reason::MediaNoKey)?;
+        let sender = sender.as_mut().ok_or(Reason::MediaNoKey)?;
         let plan = sender.context.plan(traffic, packet, now)?;
         Ok(Forward::Seal {
             plan,
@@ -196,14 +194,18 @@ impl<K> Stream<K> {
     /// [`Reason::MediaNoRemote`] until the other side has said where it is or shown it.
     #[inline]
     pub fn path(&self, from: Leg, content: Content) -> Result<Path, Reason> {
-        let side = &self.sides[from.other()];
+        let side = &self.sides[from.other()].outbound.head;
         let component = match content {
             Content::Rtcp if !side.rtcp_mux => Component::Rtcp,
             _ => Component::Rtp,
         };
-        let destination = side.destination(component).ok_or(Reason::MediaNoRemote)?;
+        let Way {
+            source,
+            destination,
+        } = side.ways[component];
+        let destination = destination.ok_or(Reason::MediaNoRemote)?;
         Ok(Path {
-            source: side.local(component),
+            source,
             destination,
             component,
         })
@@ -212,7 +214,7 @@ impl<K> Stream<K> {
     /// Counts a packet from a leg that was passed on with `octets`, tags left out.
     #[inline]
     pub fn count_passed(&mut self, from: Leg, content: Content, octets: usize) {
-        let flow = &mut self.sides[from].flow;
+        let flow = &mut self.sides[from].inbound.flow;
         let octets = octets as u64;
         if content == Content::Rtcp {
             flow.rtcp_packets += 1;
@@ -225,7 +227,7 @@ impl<K> Stream<K> {
 
     /// Counts a packet from a leg that was dropped.
     pub fn count_refused(&mut self, from: Leg, reason: Reason) {
-        let flow = &mut self.sides[from].flow;
+        let flow = &mut self.sides[from].inbound.flow;
         match reason {
             Reason::SrtpAuthFailed => flow.auth_failures += 1,
             Reason::SrtpReplayed => flow.replays += 1,
@@ -256,10 +258,10 @@ impl<K> Side<K> {
 
     /// There is no protection for datagrams of other protocols, so a secure side has none.
     fn admit_datagram(&self, origin: Origin) -> Result<Admission, Reason> {
-        if self.secure {
+        if self.inbound.secure {
             return Err(Reason::MediaNoKey);
         }
-        if !self.peer_sends {
+        if !self.inbound.peer_sends {
             return Err(Reason::MediaOnHold);
         }
         if origin.component == Component::Rtcp {
