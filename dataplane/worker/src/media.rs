@@ -142,7 +142,9 @@ impl<F: Frame> MediaEngine<F> {
         let ports = self.take_ports(plan, terminations)?;
         let opened = self.open_at(session, media, plan, ports, now);
         if opened.is_err() {
-            Leg::BOTH.into_iter().for_each(|leg| self.terminations.give_back(ports[leg]));
+            Leg::BOTH
+                .into_iter()
+                .for_each(|leg| self.terminations.give_back(ports[leg]));
         }
         opened
     }
@@ -153,7 +155,8 @@ impl<F: Frame> MediaEngine<F> {
         terminations: PerLeg<&[u16]>,
     ) -> Result<PerLeg<PortPair>, Reason> {
         let take = |all: &mut Terminations, among: &[u16], side: &SidePlan| {
-            all.take(among, side.family_of).ok_or(Reason::MediaPortsExhausted)
+            all.take(among, side.family_of)
+                .ok_or(Reason::MediaPortsExhausted)
         };
         let sides = &plan.sides;
         let client = take(&mut self.terminations, terminations.client, &sides.client)?;
@@ -178,11 +181,20 @@ impl<F: Frame> MediaEngine<F> {
         let stream = Stream::new(plan, local, self.config, &mut self.ciphers)?;
         let slot = self.vacant_slot().ok_or(Reason::MediaTableFull)?;
         let hops = PerLeg::default();
-        let open = Open { stream, ports, hops, session, media, opened: now };
+        let open = Open {
+            stream,
+            ports,
+            hops,
+            session,
+            media,
+            opened: now,
+        };
         if let Some(place) = self.streams.get_mut(slot as usize) {
             *place = Some(Box::new(open));
         }
-        Leg::BOTH.into_iter().for_each(|leg| self.terminations.bind(ports[leg], slot, leg));
+        Leg::BOTH
+            .into_iter()
+            .for_each(|leg| self.terminations.bind(ports[leg], slot, leg));
         Ok((slot, local))
     }
 
@@ -211,8 +223,12 @@ impl<F: Frame> MediaEngine<F> {
     /// Closes a stream.
     pub fn close(&mut self, slot: u32) {
         let place = self.streams.get_mut(slot as usize);
-        let Some(open) = place.and_then(Option::take) else { return };
-        Leg::BOTH.into_iter().for_each(|leg| self.terminations.give_back(open.ports[leg]));
+        let Some(open) = place.and_then(Option::take) else {
+            return;
+        };
+        Leg::BOTH
+            .into_iter()
+            .for_each(|leg| self.terminations.give_back(open.ports[leg]));
         self.closed.push(slot);
         self.free.push(slot);
     }
@@ -226,7 +242,10 @@ impl<F: Frame> MediaEngine<F> {
     /// What `show` says of a stream.
     #[must_use]
     pub fn record(&self, slot: u32) -> Option<StreamRecord> {
-        self.streams.get(slot as usize)?.as_deref().map(Open::record)
+        self.streams
+            .get(slot as usize)?
+            .as_deref()
+            .map(Open::record)
     }
 
     /// Writes stream records for `show`, some at a time.

@@ -8,14 +8,14 @@ use core::net::{IpAddr, SocketAddr};
 use abi::counters::Counters;
 use abi::{Counter, Now, Reason};
 use arrayvec::ArrayVec;
-use crypto::{Job, Op, Outcome, Tag};
+use crypto::{Job, Op, Outcome, Tag, prefetch};
 use ip::{Egress, Stack};
-use media::{Admission, Content, Forward, Origin};
+use media::{Admission, Content, Fetch, Forward, Origin};
 use srtp::{OpenPlan, SealPlan};
 use wire::udp::{UdpChecksum, UdpRepr};
 use wire::{BURST, Frame, Packet};
 
-use super::ciphers::job;
+use super::ciphers::{Ciphers, job};
 use super::terminations::Place;
 use super::{Hop, MediaEngine, Open, stream_at};
 
@@ -51,27 +51,44 @@ impl Probe for () {
     fn ended(&mut self, _: Stage) {}
 }
 
+/// Fetches memory by the processor's own instruction.
+struct Prefetch;
+
+impl Fetch for Prefetch {
+    #[inline]
+    fn fetch<T>(&self, value: &T) {
+        prefetch(value);
+    }
+}
+
 /// A datagram in line. Its frame holds nothing but its payload.
+///
+/// What the stages find out is written into its place once and never copied.
 pub(super) struct Waiting<F> {
     frame: F,
     place: Place,
     source: SocketAddr,
     traffic_class: u8,
-    state: State,
+    step: Step,
+    /// What is left to check of it.
+    admission: Option<Admission>,
+    /// What it carries.
+    content: Content,
+    /// Octets that are passed on, tags left out.
+    octets: usize,
+    /// How it is sealed.
+    seal: Option<SealPlan>,
 }
 
 /// How far a datagram has come.
-enum State {
-    /// It waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// It is looked at.
     Arrived,
-    /// It may pass if its tag is right.
-    Admitted(Admission),
-    /// It may pass.
-    Accepted(Admission),
-    /// It leaves as it is.
-    Leaving { content: Content, octets: usize },
     /// It leaves once it is sealed.
-    Sealing { content: Content, octets: usize, plan: SealPlan },
+    Sealing,
+    /// It leaves as it is.
+    Leaving,
     /// It is dropped.
     Refused,
 }
@@ -79,22 +96,20 @@ enum State {
 impl<F> Waiting<F> {
     const fn origin(&self) -> Origin {
         let Place { leg, component, .. } = self.place;
-        Origin { leg, component, source: self.source }
-    }
-}
-
-impl State {
-    /// How the ciphers open the packet, if they have to.
-    const fn opening(&self) -> Option<(Op, &OpenPlan)> {
-        match self {
-            Self::Admitted(Admission::Open(plan)) => Some((Op::Open, plan)),
-            Self::Admitted(Admission::Check(plan)) => Some((Op::Check, plan)),
-            _ => None,
+        Origin {
+            leg,
+            component,
+            source: self.source,
         }
     }
 
-    const fn is_sealing(&self) -> bool {
-        matches!(self, Self::Sealing { .. })
+    /// How the ciphers open the packet, if they have to.
+    const fn opening(&self) -> Option<(Op, &OpenPlan)> {
+        match (self.step, &self.admission) {
+            (Step::Arrived, Some(Admission::Open(plan))) => Some((Op::Open, plan)),
+            (Step::Arrived, Some(Admission::Check(plan))) => Some((Op::Check, plan)),
+            _ => None,
+        }
     }
 }
 
@@ -121,6 +136,10 @@ impl<F: Frame> MediaEngine<F> {
         let Some(place) = self.terminations.find(packet.dst, packet.dst_port) else {
             return counters.refuse(Reason::MediaNoSession);
         };
+        if let Some(Some(open)) = self.streams.get(place.slot as usize) {
+            open.stream.fetch(place.leg, &Prefetch);
+            prefetch(&open.hops[place.leg.other()]);
+        }
         frame.truncate(packet.payload_end.into());
         if self.line.is_full() || !frame.trim_front(packet.payload.into()) {
             return counters.refuse(Reason::UdpMalformed);
@@ -130,7 +149,11 @@ impl<F: Frame> MediaEngine<F> {
             place,
             source: SocketAddr::new(packet.src, packet.src_port),
             traffic_class: packet.traffic_class,
-            state: State::Arrived,
+            step: Step::Arrived,
+            admission: None,
+            content: Content::Rtp,
+            octets: 0,
+            seal: None,
         });
     }
 
@@ -178,17 +201,22 @@ impl<F: Frame> MediaEngine<F> {
             let origin = waiting.origin();
             let Some(open) = stream_at(&mut self.streams, waiting.place.slot) else {
                 counters.refuse(Reason::MediaNoSession);
-                waiting.state = State::Refused;
+                waiting.step = Step::Refused;
                 continue;
             };
             match open.stream.admit(origin, waiting.frame.data()) {
-                Ok(admission) => {
-                    if let Admission::Open(plan) | Admission::Check(plan) = &admission {
-                        plan.stage(waiting.frame.data_mut());
-                    }
-                    waiting.state = State::Admitted(admission);
+                Ok(admission) => waiting.admission = Some(admission),
+                Err(reason) => {
+                    waiting.refuse(open, reason, counters);
+                    continue;
                 }
-                Err(reason) => waiting.refuse(open, reason, counters),
+            }
+            open.stream.fetch_sender(origin.leg, &Prefetch);
+            if let Some(Admission::Open(plan) | Admission::Check(plan)) = &waiting.admission {
+                plan.stage(waiting.frame.data_mut());
+                if let Some(key) = open.stream.open_key(origin.leg, plan.traffic()) {
+                    key.prefetch();
+                }
             }
         }
     }
@@ -196,15 +224,35 @@ impl<F: Frame> MediaEngine<F> {
     /// Verifies and decrypts what has to be. The outcomes are in the order of those packets.
     fn open_burst(&mut self) -> ArrayVec<Outcome, BURST> {
         let mut jobs = ArrayVec::<Job<'_>, BURST>::new();
-        for Waiting { frame, place, state, .. } in &mut self.line {
-            let Some((op, plan)) = state.opening() else { continue };
-            let Some(Some(open)) = self.streams.get(place.slot as usize) else { continue };
-            let key = open.stream.open_key(place.leg, plan.traffic());
+        for waiting in &mut self.line {
+            let Waiting {
+                frame,
+                place,
+                step: Step::Arrived,
+                admission,
+                ..
+            } = waiting
+            else {
+                continue;
+            };
+            let (op, plan) = match admission {
+                Some(Admission::Open(plan)) => (Op::Open, plan),
+                Some(Admission::Check(plan)) => (Op::Check, plan),
+                _ => continue,
+            };
+            let Some(Some(open)) = self.streams.get(place.slot as usize) else {
+                continue;
+            };
             // A plan was made with this key, and its tag is no longer than any tag.
-            let (Some(key), Some(tag)) = (key, Tag::received(plan.tag())) else { continue };
+            let key = open.stream.open_key(place.leg, plan.traffic());
+            let (Some(key), Some(tag)) = (key, Tag::received(plan.tag())) else {
+                continue;
+            };
             jobs.push(job(key, op, frame.data_mut(), plan.job(), tag));
         }
-        self.ciphers.run(&mut jobs);
+        if !jobs.is_empty() {
+            self.ciphers.run(&mut jobs);
+        }
         jobs.iter().map(|job| job.outcome).collect()
     }
 
@@ -217,31 +265,37 @@ impl<F: Frame> MediaEngine<F> {
     ) {
         let mut outcomes = outcomes.iter();
         for waiting in &mut self.line {
-            let Some(open) = stream_at(&mut self.streams, waiting.place.slot) else { continue };
-            let is_protected = waiting.state.opening().is_some();
-            let State::Admitted(mut admission) = waiting.state else { continue };
-            let is_authentic = !is_protected || outcomes.next() == Some(&Outcome::Done);
-            let is_authentic = is_authentic || {
-                unstage(&admission, &mut waiting.frame);
-                retry(&mut self.ciphers, open, waiting, &mut admission, now)
-            };
-            if !is_authentic {
-                waiting.refuse(open, Reason::SrtpAuthFailed, counters);
+            let slot = waiting.place.slot;
+            let Some(open) = stream_at(&mut self.streams, slot) else {
                 continue;
+            };
+            let opening = waiting.opening().map(|(op, plan)| (op, plan.plain_len()));
+            if opening.is_some() && outcomes.next() != Some(&Outcome::Done) {
+                waiting.unstage();
+                if !retry(&mut self.ciphers, open, waiting, now) {
+                    waiting.refuse(open, Reason::SrtpAuthFailed, counters);
+                    continue;
+                }
             }
-            match &admission {
-                Admission::Clear(_) => {}
-                Admission::Open(plan) => {
-                    waiting.frame.truncate(plan.plain_len());
+            match opening {
+                Some((Op::Open, plain_len)) => {
+                    waiting.frame.truncate(plain_len);
                     totals.opened += 1;
                 }
-                Admission::Check(_) => unstage(&admission, &mut waiting.frame),
+                Some(_) => waiting.unstage(),
+                None => {}
             }
-            match open.stream.accept(waiting.origin(), &admission, now) {
-                Ok(accepted) => {
-                    totals.latched += u64::from(accepted.latched);
-                    waiting.state = State::Accepted(admission);
-                }
+            let origin = waiting.origin();
+            let Waiting {
+                step: Step::Arrived,
+                admission: Some(admission),
+                ..
+            } = waiting
+            else {
+                continue;
+            };
+            match open.stream.accept(origin, admission, now) {
+                Ok(accepted) => totals.latched += u64::from(accepted.latched),
                 Err(reason) => waiting.refuse(open, reason, counters),
             }
         }
@@ -249,19 +303,34 @@ impl<F: Frame> MediaEngine<F> {
 
     fn forward(&mut self, counters: &Counters<'_>, now: Now) {
         for waiting in &mut self.line {
-            let State::Accepted(admission) = waiting.state else { continue };
-            let Some(open) = stream_at(&mut self.streams, waiting.place.slot) else { continue };
-            let frame = &mut waiting.frame;
-            let content = admission.content();
-            let octets = match &admission {
+            let Waiting {
+                frame,
+                place,
+                step: Step::Arrived,
+                admission: Some(admission),
+                ..
+            } = waiting
+            else {
+                continue;
+            };
+            let Some(open) = stream_at(&mut self.streams, place.slot) else {
+                continue;
+            };
+            let leg = place.leg;
+            waiting.content = admission.content();
+            waiting.octets = match admission {
                 Admission::Check(plan) => plan.plain_len(),
                 _ => frame.data().len(),
             };
-            match open.stream.forward(waiting.place.leg, &admission, frame.data(), now) {
-                Ok(Forward::AsIs) => waiting.state = State::Leaving { content, octets },
+            match open.stream.forward(leg, admission, frame.data(), now) {
+                Ok(Forward::AsIs) => waiting.step = Step::Leaving,
                 Ok(Forward::Seal { plan, growth }) if frame.append(growth) => {
                     plan.stage(frame.data_mut());
-                    waiting.state = State::Sealing { content, octets, plan };
+                    waiting.seal = Some(plan);
+                    waiting.step = Step::Sealing;
+                    if let Some(key) = open.stream.seal_key(leg.other(), traffic(waiting.content)) {
+                        key.prefetch();
+                    }
                 }
                 Ok(Forward::Seal { .. }) => waiting.refuse(open, Reason::NoBuffer, counters),
                 Err(reason) => waiting.refuse(open, reason, counters),
@@ -272,31 +341,42 @@ impl<F: Frame> MediaEngine<F> {
     /// Encrypts what has to be. The outcomes are in the order of those packets.
     fn seal_burst(&mut self) -> ArrayVec<(Outcome, Tag), BURST> {
         let mut jobs = ArrayVec::<Job<'_>, BURST>::new();
-        for Waiting { frame, place, state, .. } in &mut self.line {
-            let State::Sealing { content, plan, .. } = state else { continue };
-            let Some(Some(open)) = self.streams.get(place.slot as usize) else { continue };
+        for waiting in &mut self.line {
+            let Waiting {
+                frame,
+                place,
+                step: Step::Sealing,
+                seal: Some(plan),
+                content,
+                ..
+            } = waiting
+            else {
+                continue;
+            };
+            let Some(Some(open)) = self.streams.get(place.slot as usize) else {
+                continue;
+            };
             // A plan was made with this key.
             let key = open.stream.seal_key(place.leg.other(), traffic(*content));
             let Some(key) = key else { continue };
             let tag = Tag::empty(plan.tag_len());
             jobs.push(job(key, Op::Seal, frame.data_mut(), plan.job(), tag));
         }
-        self.ciphers.run(&mut jobs);
+        if !jobs.is_empty() {
+            self.ciphers.run(&mut jobs);
+        }
         jobs.iter().map(|job| (job.outcome, job.tag)).collect()
     }
 
-    fn finish(
-        &mut self,
-        sealed: &[(Outcome, Tag)],
-        counters: &Counters<'_>,
-        totals: &mut Totals,
-    ) {
-        let sealing = self.line.iter_mut().filter(|waiting| waiting.state.is_sealing());
+    fn finish(&mut self, sealed: &[(Outcome, Tag)], counters: &Counters<'_>, totals: &mut Totals) {
+        let sealing = self
+            .line
+            .iter_mut()
+            .filter(|waiting| waiting.step == Step::Sealing);
         for (waiting, (outcome, tag)) in sealing.zip(sealed) {
-            let State::Sealing { content, octets, plan } = &waiting.state else { continue };
-            if *outcome == Outcome::Done {
+            if let (Outcome::Done, Some(plan)) = (outcome, &waiting.seal) {
                 plan.finish(waiting.frame.data_mut(), tag.octets());
-                waiting.state = State::Leaving { content: *content, octets: *octets };
+                waiting.step = Step::Leaving;
                 totals.sealed += 1;
             } else if let Some(open) = stream_at(&mut self.streams, waiting.place.slot) {
                 waiting.refuse(open, Reason::SrtpEncryptFailed, counters);
@@ -313,9 +393,13 @@ impl<F: Frame> MediaEngine<F> {
         totals: &mut Totals,
     ) {
         for mut waiting in self.line.drain(..) {
-            let State::Leaving { content, octets } = waiting.state else { continue };
-            let leg = waiting.place.leg;
-            let Some(open) = stream_at(&mut self.streams, waiting.place.slot) else { continue };
+            if waiting.step != Step::Leaving {
+                continue;
+            }
+            let (content, octets, leg) = (waiting.content, waiting.octets, waiting.place.leg);
+            let Some(open) = stream_at(&mut self.streams, waiting.place.slot) else {
+                continue;
+            };
             let path = match open.stream.path(leg, content) {
                 Ok(path) => path,
                 Err(reason) => {
@@ -354,41 +438,54 @@ impl<F: Frame> Waiting<F> {
     fn refuse(&mut self, open: &mut Open, reason: Reason, counters: &Counters<'_>) {
         counters.refuse(reason);
         open.stream.count_refused(self.place.leg, reason);
-        self.state = State::Refused;
+        self.step = Step::Refused;
+    }
+
+    /// Takes out of the packet what was put there for its authentication.
+    fn unstage(&mut self) {
+        if let Some(Admission::Open(plan) | Admission::Check(plan)) = &self.admission {
+            plan.unstage(self.frame.data_mut());
+        }
     }
 }
 
 /// Tries to open a packet that failed, once more in another way, if there is one.
 #[cold]
 fn retry<F: Frame>(
-    ciphers: &mut super::Ciphers,
+    ciphers: &mut Ciphers,
     open: &mut Open,
     waiting: &mut Waiting<F>,
-    admission: &mut Admission,
     now: Now,
 ) -> bool {
-    let (Admission::Open(failed) | Admission::Check(failed)) = admission else { return false };
-    let (leg, frame) = (waiting.place.leg, &mut waiting.frame);
-    let Some(plan) = open.stream.retry(leg, failed, frame.data(), now) else { return false };
-    let Some(tag) = Tag::received(plan.tag()) else { return false };
-    let Some(key) = open.stream.open_key(leg, plan.traffic()) else { return false };
-    let op = if matches!(admission, Admission::Open(_)) { Op::Open } else { Op::Check };
+    let Waiting {
+        frame,
+        place,
+        admission: Some(admission),
+        ..
+    } = waiting
+    else {
+        return false;
+    };
+    let (op, failed) = match admission {
+        Admission::Open(failed) => (Op::Open, failed),
+        Admission::Check(failed) => (Op::Check, failed),
+        Admission::Clear(_) => return false,
+    };
+    let Some(plan) = open.stream.retry(place.leg, failed, frame.data(), now) else {
+        return false;
+    };
+    let Some(tag) = Tag::received(plan.tag()) else {
+        return false;
+    };
+    let Some(key) = open.stream.open_key(place.leg, plan.traffic()) else {
+        return false;
+    };
+    *failed = plan;
     plan.stage(frame.data_mut());
     let mut jobs = [job(key, op, frame.data_mut(), plan.job(), tag)];
     ciphers.run(&mut jobs);
     let [Job { outcome, .. }] = jobs;
-    *admission = match op {
-        Op::Open => Admission::Open(plan),
-        _ => Admission::Check(plan),
-    };
     outcome == Outcome::Done
-}
-
-/// Takes out of a packet what was put there for its authentication.
-fn unstage<F: Frame>(admission: &Admission, frame: &mut F) {
-    if let Admission::Open(plan) | Admission::Check(plan) = admission {
-        plan.unstage(frame.data_mut());
-    }
 }
 
 /// The protocol whose key protects a packet; datagrams are never protected.

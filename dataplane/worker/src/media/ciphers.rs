@@ -48,7 +48,10 @@ pub(super) fn job<'a>(
     plan: &CipherJob,
     tag: Tag,
 ) -> Job<'a> {
-    let span = |span: srtp::Span| Span { start: span.start, len: span.len };
+    let span = |span: srtp::Span| Span {
+        start: span.start,
+        len: span.len,
+    };
     Job {
         key,
         op,

@@ -49,6 +49,9 @@ pub(super) struct Terminations {
     workers: u16,
     seed: u64,
     all: Vec<Option<Termination>>,
+    /// By the last octet of the address: the positions in `all` of those that have it, which is
+    /// one as a rule.
+    by_octet: Box<[Vec<u16>; 256]>,
     /// By index in the policy's list: the position in `all`.
     listed: Vec<Option<usize>>,
 }
@@ -78,18 +81,35 @@ impl Entry {
     }
 
     const fn place(self) -> Option<Place> {
-        let Some(bits) = self.0.checked_sub(1) else { return None };
+        let Some(bits) = self.0.checked_sub(1) else {
+            return None;
+        };
         Some(Place {
             slot: bits >> 2,
-            leg: if bits & 2 == 0 { Leg::Client } else { Leg::Server },
-            component: if bits & 1 == 0 { Component::Rtp } else { Component::Rtcp },
+            leg: if bits & 2 == 0 {
+                Leg::Client
+            } else {
+                Leg::Server
+            },
+            component: if bits & 1 == 0 {
+                Component::Rtp
+            } else {
+                Component::Rtcp
+            },
         })
     }
 }
 
 impl Terminations {
-    pub(super) const fn new(worker: u16, workers: u16, seed: u64) -> Self {
-        Self { worker, workers, seed, all: Vec::new(), listed: Vec::new() }
+    pub(super) fn new(worker: u16, workers: u16, seed: u64) -> Self {
+        Self {
+            worker,
+            workers,
+            seed,
+            all: Vec::new(),
+            by_octet: Box::new([const { Vec::new() }; 256]),
+            listed: Vec::new(),
+        }
     }
 
     /// Takes the policy's list. Ranges that stay keep their ports; ranges that are gone are kept
@@ -98,9 +118,10 @@ impl Terminations {
     pub(super) fn configure(&mut self, list: &[MediaTermination]) {
         let mut listed = Vec::with_capacity(list.len());
         for wanted in list {
-            let known = self.all.iter().position(|known| {
-                known.as_ref().is_some_and(|known| known.is_for(wanted))
-            });
+            let known = self
+                .all
+                .iter()
+                .position(|known| known.as_ref().is_some_and(|known| known.is_for(wanted)));
             listed.push(known.or_else(|| self.add(wanted)));
         }
         self.listed = listed;
@@ -132,28 +153,53 @@ impl Terminations {
         }
     }
 
+    /// Drops what neither the policy nor a stream needs.
     fn forget_unused(&mut self) {
         let listed = &self.listed;
         for (at, place) in self.all.iter_mut().enumerate() {
-            let is_unused = place.as_ref().is_some_and(|termination| termination.used == 0);
-            if is_unused && !listed.contains(&Some(at)) {
+            let is_used = place
+                .as_ref()
+                .is_some_and(|termination| termination.used > 0);
+            if !is_used && !listed.contains(&Some(at)) {
                 *place = None;
             }
         }
+        self.by_octet.iter_mut().for_each(Vec::clear);
+        for (at, known) in (0..).zip(&self.all) {
+            let octet = known.as_ref().map(|known| last_octet(known.address));
+            if let Some(bucket) = octet.and_then(|octet| self.by_octet.get_mut(octet)) {
+                bucket.push(at);
+            }
+        }
+    }
+
+    /// The terminations of an address whose range has a port: one as a rule, more only while
+    /// ports taken under an earlier policy are in use.
+    #[inline]
+    fn covering(&self, address: IpAddr, port: u16) -> impl Iterator<Item = &Termination> {
+        let bucket = self.by_octet.get(last_octet(address)).map(Vec::as_slice);
+        let known = bucket.unwrap_or_default().iter();
+        known
+            .filter_map(|&at| self.all.get(usize::from(at))?.as_ref())
+            .filter(move |known| known.covers(address, port))
     }
 
     /// The worker that owns a port.
     #[inline]
     pub(super) fn owner(&self, address: IpAddr, port: u16) -> Option<u16> {
-        let found = self.all.iter().flatten().find(|known| known.covers(address, port))?;
-        if self.workers == 1 { Some(0) } else { found.map.owner_of(port) }
+        let known = self.covering(address, port).next()?;
+        if self.workers == 1 {
+            Some(0)
+        } else {
+            known.map.owner_of(port)
+        }
     }
 
     /// Where a port leads.
     #[inline]
     pub(super) fn find(&self, address: IpAddr, port: u16) -> Option<Place> {
-        let covering = self.all.iter().flatten().filter(|known| known.covers(address, port));
-        covering.filter_map(|known| known.entry(port)?.place()).next()
+        self.covering(address, port)
+            .find_map(|known| known.entry(port)?.place())
     }
 
     /// Takes a pair of ports from the first of the policy's terminations `among` those that has
@@ -172,11 +218,17 @@ impl Terminations {
     fn take_from(&mut self, at: usize, address: IpAddr) -> Option<PortPair> {
         for _ in 0..TRIES {
             let port = self.all.get_mut(at)?.as_mut()?.free.alloc()?;
-            let in_use = [port, port + 1].into_iter().any(|p| self.find(address, p).is_some());
+            let in_use = [port, port + 1]
+                .into_iter()
+                .any(|p| self.find(address, p).is_some());
             let termination = self.all.get_mut(at)?.as_mut()?;
             if !in_use {
                 termination.used += 1;
-                return Some(PortPair { termination: at, address, port });
+                return Some(PortPair {
+                    termination: at,
+                    address,
+                    port,
+                });
             }
             termination.free.free(port);
         }
@@ -186,7 +238,15 @@ impl Terminations {
     /// Leads both ports of a pair to a stream.
     pub(super) fn bind(&mut self, pair: PortPair, slot: u32, leg: Leg) {
         for component in Component::BOTH {
-            self.set(pair, component, Entry::of(Place { slot, leg, component }));
+            self.set(
+                pair,
+                component,
+                Entry::of(Place {
+                    slot,
+                    leg,
+                    component,
+                }),
+            );
         }
     }
 
@@ -199,12 +259,16 @@ impl Terminations {
             && termination.free.free(pair.port)
         {
             termination.used -= 1;
-            self.forget_unused();
+            if termination.used == 0 && !self.listed.contains(&Some(pair.termination)) {
+                self.forget_unused();
+            }
         }
     }
 
     fn set(&mut self, pair: PortPair, component: Component, entry: Entry) {
-        let Some(Some(termination)) = self.all.get_mut(pair.termination) else { return };
+        let Some(Some(termination)) = self.all.get_mut(pair.termination) else {
+            return;
+        };
         let port = match component {
             Component::Rtp => pair.port,
             Component::Rtcp => pair.port + 1,
@@ -214,6 +278,16 @@ impl Terminations {
             *place = entry;
         }
     }
+}
+
+/// The octet that tells addresses of one network apart.
+#[inline]
+fn last_octet(address: IpAddr) -> usize {
+    let octet = match address {
+        IpAddr::V4(address) => address.to_bits().to_le_bytes()[0],
+        IpAddr::V6(address) => address.to_bits().to_le_bytes()[0],
+    };
+    usize::from(octet)
 }
 
 impl Termination {
@@ -229,13 +303,19 @@ impl Termination {
 
     #[inline]
     fn entry(&self, port: u16) -> Option<Entry> {
-        self.places.get(usize::from(port.checked_sub(self.first)?)).copied()
+        self.places
+            .get(usize::from(port.checked_sub(self.first)?))
+            .copied()
     }
 }
 
 impl core::fmt::Debug for Termination {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{} ports {}-{}, {} pairs used", self.address, self.first, self.last, self.used)
+        write!(
+            f,
+            "{} ports {}-{}, {} pairs used",
+            self.address, self.first, self.last, self.used
+        )
     }
 }
 
@@ -262,7 +342,11 @@ mod tests {
         for slot in [0, 1, 77, SLOTS_MAX - 1] {
             for leg in Leg::BOTH {
                 for component in Component::BOTH {
-                    let place = Place { slot, leg, component };
+                    let place = Place {
+                        slot,
+                        leg,
+                        component,
+                    };
                     assert_eq!(Entry::of(place).place(), Some(place));
                 }
             }
@@ -279,7 +363,11 @@ mod tests {
         let Endpoint { rtp, rtcp } = pair.endpoint();
         assert_eq!((rtp.port() % 2, rtcp.port()), (0, rtp.port() + 1));
         for (address, component) in [(rtp, Component::Rtp), (rtcp, Component::Rtcp)] {
-            let place = Place { slot: 5, leg: Leg::Server, component };
+            let place = Place {
+                slot: 5,
+                leg: Leg::Server,
+                component,
+            };
             assert_eq!(all.find(address.ip(), address.port()), Some(place));
         }
         assert_eq!(all.find(ip("192.0.2.2"), rtp.port()), None);
@@ -298,9 +386,8 @@ mod tests {
             termination("192.0.2.1", 20_000, 20_001),
             termination("192.0.2.2", 20_000, 20_001),
         ]);
-        let take = |all: &mut Terminations, like| {
-            all.take(&[2, 1, 0], ip(like)).map(|pair| pair.address)
-        };
+        let take =
+            |all: &mut Terminations, like| all.take(&[2, 1, 0], ip(like)).map(|pair| pair.address);
         assert_eq!(take(&mut all, "198.51.100.1"), Some(ip("192.0.2.2")));
         assert_eq!(take(&mut all, "198.51.100.1"), Some(ip("192.0.2.1")));
         assert_eq!(take(&mut all, "198.51.100.1"), None);
@@ -341,6 +428,9 @@ mod tests {
         assert!(!ports.contains(&old.port));
         all.give_back(old);
         assert_eq!(all.all.iter().flatten().count(), 1);
-        assert_eq!(all.take(&[0], ip("192.0.2.9")).map(|pair| pair.port), Some(old.port));
+        assert_eq!(
+            all.take(&[0], ip("192.0.2.9")).map(|pair| pair.port),
+            Some(old.port)
+        );
     }
 }

@@ -76,7 +76,10 @@ fn interface(device: u16, addresses: [&str; 2]) -> Interface {
         device,
         vlan: None,
         addresses: addresses
-            .map(|text| Prefix { address: ip(text), len: if text.contains(':') { 64 } else { 24 } })
+            .map(|text| Prefix {
+                address: ip(text),
+                len: if text.contains(':') { 64 } else { 24 },
+            })
             .to_vec(),
         owned: Vec::new(),
         reassemble: false,
@@ -96,21 +99,41 @@ fn termination(address: &str) -> MediaTermination {
 impl Bench {
     /// An engine with room for `streams`.
     pub(super) fn new(streams: u32) -> Self {
-        let info = NicInfo { mac: OURS, mtu: 1500, has_rx: true, has_tx: true };
+        let info = NicInfo {
+            mac: OURS,
+            mtu: 1500,
+            has_rx: true,
+            has_tx: true,
+        };
         let mut stack = Stack::new(Limits::default());
         let outside = interface(0, ["198.51.100.1", "2001:db8:1::1"]);
         let inside = interface(1, ["192.0.2.1", "2001:db8:2::1"]);
         let route = Route {
-            prefix: Prefix { address: ip("203.0.113.0"), len: 24 },
+            prefix: Prefix {
+                address: ip("203.0.113.0"),
+                len: 24,
+            },
             via: Some(ip("198.51.100.254")),
             interface: 0,
         };
-        stack.configure(&[outside, inside], &[route], &[info, info]).unwrap();
+        stack
+            .configure(&[outside, inside], &[route], &[info, info])
+            .unwrap();
         let mut engine = MediaEngine::new(0, 1, streams, 1).unwrap();
-        let terminations = ["198.51.100.1", "2001:db8:1::1", "192.0.2.1", "2001:db8:2::1"];
+        let terminations = [
+            "198.51.100.1",
+            "2001:db8:1::1",
+            "192.0.2.1",
+            "2001:db8:2::1",
+        ];
         engine.configure(&terminations.map(termination), RtpSettings::default());
         let words: Vec<AtomicU64> = (0..BLOCK_WORDS).map(|_| AtomicU64::new(0)).collect();
-        Self { engine, stack, words: words.leak(), now: Now::from_millis(1_000) }
+        Self {
+            engine,
+            stack,
+            words: words.leak(),
+            now: Now::from_millis(1_000),
+        }
     }
 
     pub(super) fn counters(&self) -> Counters<'static> {
@@ -123,14 +146,20 @@ impl Bench {
 
     /// All refusals that have been counted.
     pub(super) fn refusals(&self) -> Vec<(Reason, u64)> {
-        let all = Reason::ALL.iter().map(|&reason| (reason, self.refused(reason)));
+        let all = Reason::ALL
+            .iter()
+            .map(|&reason| (reason, self.refused(reason)));
         all.filter(|&(_, count)| count > 0).collect()
     }
 
     /// Opens a stream between terminations of any family.
     pub(super) fn open(&mut self, plan: &MediaPlan) -> Result<(u32, PerLeg<Endpoint>), Reason> {
-        let terminations = PerLeg { client: &[0, 1][..], server: &[2, 3][..] };
-        self.engine.open(9, MediaId(3), plan, terminations, self.now)
+        let terminations = PerLeg {
+            client: &[0, 1][..],
+            server: &[2, 3][..],
+        };
+        self.engine
+            .open(9, MediaId(3), plan, terminations, self.now)
     }
 
     /// Puts a datagram in line, as if it had come from a port.
@@ -143,7 +172,8 @@ impl Bench {
     pub(super) fn run(&mut self) -> Vec<Datagram> {
         let mut out = Sent::default();
         let counters = self.counters();
-        self.engine.run(&mut self.stack, &mut out, &counters, self.now, &mut ());
+        self.engine
+            .run(&mut self.stack, &mut out, &counters, self.now, &mut ());
         let mut sent = Vec::new();
         while !out.0.is_empty() {
             for frame in core::mem::take(&mut out.0) {
@@ -175,13 +205,19 @@ impl Bench {
             target_mac: OURS,
             target_ip: asked.sender_ip,
         };
-        let header =
-            EthernetRepr { dst: OURS, src: THEIRS, vlan: None, ethertype: ethernet::ARP };
+        let header = EthernetRepr {
+            dst: OURS,
+            src: THEIRS,
+            vlan: None,
+            ethertype: ethernet::ARP,
+        };
         let mut bytes = [0; ethernet::HEADER_LEN + wire::arp::LEN];
         header.emit(&mut bytes).unwrap();
         reply.emit(&mut bytes[ethernet::HEADER_LEN..]).unwrap();
         let frame = SimFrame::from_bytes(&bytes);
-        let Ok(Parsed::Arp(link)) = wire::parse(&frame) else { panic!("no ARP") };
+        let Ok(Parsed::Arp(link)) = wire::parse(&frame) else {
+            panic!("no ARP")
+        };
         let port = u16::from(asked.sender_ip.octets()[0] == 192);
         self.stack.on_arp(port, frame, &link, self.now, out);
     }
@@ -199,12 +235,25 @@ fn received(src: SocketAddr, dst: SocketAddr, payload: &[u8]) -> (SimFrame, Pack
     let mut bytes = vec![0; l3 + UdpRepr::headers_len(dst)];
     bytes.extend_from_slice(payload);
     headers.emit(&mut bytes[l3..]).unwrap();
-    let ethertype = if dst.is_ipv4() { ethernet::IPV4 } else { ethernet::IPV6 };
-    EthernetRepr { dst: OURS, src: THEIRS, vlan: None, ethertype }.emit(&mut bytes).unwrap();
+    let ethertype = if dst.is_ipv4() {
+        ethernet::IPV4
+    } else {
+        ethernet::IPV6
+    };
+    EthernetRepr {
+        dst: OURS,
+        src: THEIRS,
+        vlan: None,
+        ethertype,
+    }
+    .emit(&mut bytes)
+    .unwrap();
     // Padding, which is no part of the datagram.
     bytes.extend_from_slice(&[0xaa; 3]);
     let frame = SimFrame::from_bytes(&bytes);
-    let Ok(Parsed::Ip(packet)) = wire::parse(&frame) else { panic!("no IP") };
+    let Ok(Parsed::Ip(packet)) = wire::parse(&frame) else {
+        panic!("no IP")
+    };
     (frame, packet)
 }
 
@@ -225,7 +274,10 @@ pub(super) fn clear_plan() -> MediaPlan {
         let rtp = addr(peer);
         SidePlan {
             family_of: rtp.ip(),
-            remote: Some(Endpoint { rtp, rtcp: SocketAddr::new(rtp.ip(), rtp.port() + 1) }),
+            remote: Some(Endpoint {
+                rtp,
+                rtcp: SocketAddr::new(rtp.ip(), rtp.port() + 1),
+            }),
             rtcp_mux: false,
             secure: false,
             receive: None,
@@ -234,14 +286,25 @@ pub(super) fn clear_plan() -> MediaPlan {
             peer_receives: true,
         }
     };
-    let sides = PerLeg { client: side(CLIENT), server: side(SERVER) };
-    MediaPlan { call: CallId(1), kind: MediaKind::Rtp, sides }
+    let sides = PerLeg {
+        client: side(CLIENT),
+        server: side(SERVER),
+    };
+    MediaPlan {
+        call: CallId(1),
+        kind: MediaKind::Rtp,
+        sides,
+    }
 }
 
 /// The keys of one direction.
 pub(super) fn keys(suite: Suite, octet: u8) -> SrtpParams {
     let key = MasterKey::new(suite, &vec![octet; suite.key_salt_len()]).unwrap();
-    SrtpParams { suite, key, mki: None }
+    SrtpParams {
+        suite,
+        key,
+        mki: None,
+    }
 }
 
 /// Makes one side of a plan secure. The peer sends under `octet` and receives under the next.
@@ -268,8 +331,18 @@ impl Peer {
             (key, salt)
         };
         let ((key, salt), (key_back, salt_back)) = (params(&sent), params(&received));
-        let to_us = Params { suite, key: &key, salt: &salt, mki: None };
-        let to_peer = Params { suite, key: &key_back, salt: &salt_back, mki: None };
+        let to_us = Params {
+            suite,
+            key: &key,
+            salt: &salt,
+            mki: None,
+        };
+        let to_peer = Params {
+            suite,
+            key: &key_back,
+            salt: &salt_back,
+            mki: None,
+        };
         Self {
             sender: ciphers.sender(&to_us).unwrap(),
             receiver: ciphers.receiver(&to_peer).unwrap(),
@@ -279,17 +352,16 @@ impl Peer {
 
     pub(super) fn protect(&mut self, traffic: Traffic, clear: &[u8]) -> Vec<u8> {
         let mut packet = clear.to_vec();
-        self.ciphers.protect(&mut self.sender, traffic, &mut packet, Now::ZERO).unwrap();
+        self.ciphers
+            .protect(&mut self.sender, traffic, &mut packet, Now::ZERO)
+            .unwrap();
         packet
     }
 
-    pub(super) fn unprotect(
-        &mut self,
-        traffic: Traffic,
-        packet: &[u8],
-    ) -> Result<Vec<u8>, Reason> {
+    pub(super) fn unprotect(&mut self, traffic: Traffic, packet: &[u8]) -> Result<Vec<u8>, Reason> {
         let mut packet = packet.to_vec();
-        self.ciphers.unprotect(&mut self.receiver, traffic, &mut packet, Now::ZERO)?;
+        self.ciphers
+            .unprotect(&mut self.receiver, traffic, &mut packet, Now::ZERO)?;
         Ok(packet)
     }
 }

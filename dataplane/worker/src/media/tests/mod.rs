@@ -38,13 +38,23 @@ fn srtp_becomes_rtp_and_rtp_becomes_srtp_in_every_suite() {
         }
         let report = phone.protect(Traffic::Rtcp, &rtcp(7));
         let sent = bench.pass("198.51.100.7:4001", local.client.rtcp, &report);
-        assert_eq!((sent[0].src, sent[0].dst), (local.server.rtcp, addr("192.0.2.9:5001")));
+        assert_eq!(
+            (sent[0].src, sent[0].dst),
+            (local.server.rtcp, addr("192.0.2.9:5001"))
+        );
         assert_eq!(sent[0].payload, rtcp(7));
         let sent = bench.pass("192.0.2.9:5001", local.server.rtcp, &rtcp(8));
-        assert_eq!(phone.unprotect(Traffic::Rtcp, &sent[0].payload), Ok(rtcp(8)));
+        assert_eq!(
+            phone.unprotect(Traffic::Rtcp, &sent[0].payload),
+            Ok(rtcp(8))
+        );
         assert_eq!(bench.refusals(), []);
         let counters = bench.counters();
-        let count = [Counter::MediaPackets, Counter::MediaDecrypted, Counter::MediaEncrypted];
+        let count = [
+            Counter::MediaPackets,
+            Counter::MediaDecrypted,
+            Counter::MediaEncrypted,
+        ];
         assert_eq!(count.map(|counter| counters.count(counter)), [12, 6, 6]);
         assert_eq!(counters.count(Counter::MediaBytes), 10 * 172 + 2 * 16);
     }
@@ -151,7 +161,11 @@ fn forged_packet_teaches_no_address() {
     let (_, local) = bench.open(&plan).unwrap();
     let mut forged = phone.protect(Traffic::Rtp, &rtp(7, 1));
     forged[30] ^= 1;
-    assert!(bench.pass("198.51.100.66:666", local.client.rtp, &forged).is_empty());
+    assert!(
+        bench
+            .pass("198.51.100.66:666", local.client.rtp, &forged)
+            .is_empty()
+    );
     let sent = bench.pass(SERVER, local.server.rtp, &rtp(8, 1));
     assert_eq!(sent[0].dst, addr(CLIENT));
     assert_eq!(bench.counters().count(Counter::MediaLatched), 1);
@@ -168,7 +182,10 @@ fn media_follows_a_peer_to_where_its_authentic_packets_come_from() {
         assert_eq!(bench.pass(source, local.client.rtp, &srtp).len(), 1);
         let sent = bench.pass(SERVER, local.server.rtp, &rtp(8, seq));
         assert_eq!(sent[0].dst, addr(source));
-        assert_eq!(bench.engine.record(slot).unwrap().client.remote, addr(source));
+        assert_eq!(
+            bench.engine.record(slot).unwrap().client.remote,
+            addr(source)
+        );
     }
 }
 
@@ -193,7 +210,10 @@ fn same_keys_on_both_sides_leave_packets_as_they_are() {
         let mut forged = phone.protect(Traffic::Rtp, &rtp(7, 2));
         forged[40] ^= 1;
         assert!(bench.pass(CLIENT, local.client.rtp, &forged).is_empty());
-        assert_eq!(bench.refusals(), [(Reason::SrtpAuthFailed, 1), (Reason::SrtpReplayed, 1)]);
+        assert_eq!(
+            bench.refusals(),
+            [(Reason::SrtpAuthFailed, 1), (Reason::SrtpReplayed, 1)]
+        );
         assert_eq!(bench.counters().count(Counter::MediaDecrypted), 0);
     }
 }
@@ -202,8 +222,14 @@ fn same_keys_on_both_sides_leave_packets_as_they_are() {
 fn clear_media_is_relayed() {
     let mut bench = Bench::new(1);
     let (_, local) = bench.open(&clear_plan()).unwrap();
-    assert_eq!(bench.pass(CLIENT, local.client.rtp, &rtp(1, 1))[0].payload, rtp(1, 1));
-    assert_eq!(bench.pass(SERVER, local.server.rtp, &rtp(2, 1))[0].payload, rtp(2, 1));
+    assert_eq!(
+        bench.pass(CLIENT, local.client.rtp, &rtp(1, 1))[0].payload,
+        rtp(1, 1)
+    );
+    assert_eq!(
+        bench.pass(SERVER, local.server.rtp, &rtp(2, 1))[0].payload,
+        rtp(2, 1)
+    );
     assert_eq!(bench.refusals(), []);
 }
 
@@ -228,7 +254,10 @@ fn sides_may_have_different_address_families() {
     let mut plan = clear_plan();
     let peer = addr("[2001:db8:1::7]:4000");
     plan.sides.client.family_of = peer.ip();
-    plan.sides.client.remote = Some(pipeline::Endpoint { rtp: peer, rtcp: peer });
+    plan.sides.client.remote = Some(pipeline::Endpoint {
+        rtp: peer,
+        rtcp: peer,
+    });
     let (_, local) = bench.open(&plan).unwrap();
     assert!(local.client.rtp.is_ipv6() && local.server.rtp.is_ipv4());
     let sent = bench.pass("[2001:db8:1::7]:4000", local.client.rtp, &rtp(1, 1));
@@ -302,31 +331,47 @@ fn what_a_stream_took_is_given_back() {
         bench.engine.close(slot);
     }
     assert_eq!(bench.engine.streams(), 1);
-    assert_eq!(bench.engine.update(first, &clear_plan()), Err(Reason::MediaNoSession));
+    assert_eq!(
+        bench.engine.update(first, &clear_plan()),
+        Err(Reason::MediaNoSession)
+    );
 }
 
 #[test]
 fn records_are_published_and_cleared() {
-    let shape = Shape { workers: 1, sessions: 1, streams: 100, image_words: 64 };
+    let shape = Shape {
+        workers: 1,
+        sessions: 1,
+        streams: 100,
+        image_words: 64,
+    };
     let words: Vec<AtomicU64> = (0..shape.words()).map(|_| AtomicU64::new(0)).collect();
     let layout = Layout::format(words.leak(), shape).unwrap();
     let load = |slot: u32| StreamRecord::load(layout.stream(0, slot as usize).unwrap());
     let mut bench = Bench::new(100);
-    let slots: Vec<u32> = (0..90).map(|_| bench.open(&clear_plan()).unwrap().0).collect();
+    let slots: Vec<u32> = (0..90)
+        .map(|_| bench.open(&clear_plan()).unwrap().0)
+        .collect();
     for _ in 0..2 {
         bench.engine.publish(&layout, 0, bench.now);
     }
     for &slot in &slots {
         let record = load(slot).unwrap();
         assert_eq!(Some(record), bench.engine.record(slot));
-        assert_eq!((record.session, record.media, record.opened), (9, 3, bench.now.nanos()));
+        assert_eq!(
+            (record.session, record.media, record.opened),
+            (9, 3, bench.now.nanos())
+        );
     }
     bench.engine.close(slots[7]);
     bench.engine.publish(&layout, 0, bench.now);
     assert_eq!(load(slots[7]), None);
     // A slot that is used again before the next turn is not cleared after it was written.
     bench.engine.close(slots[8]);
-    assert_eq!(bench.open(&clear_plan()).map(|(slot, _)| slot), Ok(slots[8]));
+    assert_eq!(
+        bench.open(&clear_plan()).map(|(slot, _)| slot),
+        Ok(slots[8])
+    );
     for _ in 0..3 {
         bench.engine.publish(&layout, 0, bench.now);
     }
