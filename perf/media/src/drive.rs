@@ -1,0 +1,180 @@
+//! One run: packets through the worker's path, and how long each part took.
+
+use abi::Now;
+use dpdk::{Clock, Mbuf};
+use ip::Stack;
+use pipeline::{Leg, MediaId, PerLeg};
+use wire::{Burst, Frame, Nic, Parsed};
+use worker::{MediaEngine, Probe, Stage};
+
+use crate::calls::{Case, Frames};
+use crate::network::{BLOCK, Network, Out, Sent, side, terminations};
+
+/// The parts of a packet's way, in order.
+pub(crate) const PARTS: [&str; 9] = [
+    "receive", "classify", "admit", "open", "accept", "forward", "seal", "send", "transmit",
+];
+
+/// Nanoseconds a packet.
+pub(crate) struct Cost {
+    /// In all.
+    pub(crate) total: f64,
+    /// By [`PARTS`]; zeroes unless they were asked for.
+    pub(crate) parts: [f64; PARTS.len()],
+}
+
+/// Ready to run: an engine with all streams open, and their packets.
+pub(crate) struct Run {
+    engine: MediaEngine<Mbuf>,
+    stack: Stack<Mbuf>,
+    frames: Frames,
+    from: Leg,
+}
+
+impl Run {
+    /// Opens `streams` streams and makes `packets` packets.
+    pub(crate) fn new(network: &mut Network, case: &Case, streams: u32, packets: usize) -> Self {
+        let now = Now::from_nanos(network.clock.now());
+        let mut engine = MediaEngine::new(0, 1, streams, 1).expect("engine");
+        let all = terminations(streams);
+        engine.configure(&all, abi::policy::RtpSettings::default());
+        let each = u16::try_from(all.len() / 2).expect("few");
+        let client: Vec<u16> = (0..each).collect();
+        let server: Vec<u16> = (each..each * 2).collect();
+        let among = PerLeg { client: client.as_slice(), server: server.as_slice() };
+        let local: Vec<_> = (0..streams)
+            .map(|number| {
+                let plan = case.plan(number);
+                let opened = engine.open(1, MediaId(number), &plan, among, now);
+                let (_, local) = opened.expect("stream");
+                local[case.from].rtp
+            })
+            .collect();
+        let stations = network.stations(case.from);
+        let frames = Frames::make(case, &local, stations, packets);
+        let stack = network.stack(now);
+        Self { engine, stack, frames, from: case.from }
+    }
+
+    /// Sends all packets through. Every one must come out.
+    pub(crate) fn go(&mut self, network: &mut Network, with_parts: bool) -> Cost {
+        let count = self.frames.count();
+        let mut meter = Meter::new(network.clock, with_parts);
+        let (mut total, mut arrived) = (0, 0);
+        let mut waiting = self.frames.iter();
+        loop {
+            let block: Vec<Mbuf> =
+                waiting.by_ref().take(BLOCK).map(|bytes| network.frame(bytes)).collect();
+            if block.is_empty() {
+                break;
+            }
+            inject(network, self.from, block);
+            let began = network.clock.now();
+            meter.last = began;
+            block_through(network, self.from, &mut self.engine, &mut self.stack, &mut meter);
+            total += network.clock.now() - began;
+            arrived += drain(network, self.from.other());
+        }
+        assert_eq!(arrived, count, "packets were lost: {:?}", network.refusals());
+        let each = |nanos: u64| nanos as f64 / count as f64;
+        Cost { total: each(total), parts: meter.parts.map(each) }
+    }
+}
+
+/// Puts a block of frames into our receive ring.
+fn inject(network: &mut Network, from: Leg, block: Vec<Mbuf>) {
+    let theirs = &mut network.sides[side(from)].theirs;
+    let mut frames = block.into_iter().peekable();
+    while frames.peek().is_some() {
+        let mut burst: Burst<Mbuf> = frames.by_ref().take(wire::BURST).collect();
+        let len = burst.len();
+        assert_eq!(theirs.tx_burst(&mut burst), len, "ring full");
+    }
+}
+
+/// Takes in what came out across, and counts it.
+fn drain(network: &mut Network, to: Leg) -> usize {
+    let theirs = &mut network.sides[side(to)].theirs;
+    let mut arrived = 0;
+    loop {
+        let mut burst = Burst::new();
+        match theirs.rx_burst(&mut burst) {
+            0 => return arrived,
+            received => arrived += received,
+        }
+    }
+}
+
+/// What the worker's loop does with media, until nothing more arrives.
+fn block_through(
+    network: &mut Network,
+    from: Leg,
+    engine: &mut MediaEngine<Mbuf>,
+    stack: &mut Stack<Mbuf>,
+    meter: &mut Meter,
+) {
+    let port = u16::from(from == Leg::Server);
+    let mut queues = Sent::default();
+    loop {
+        let mut burst = Burst::new();
+        if network.sides[side(from)].ours.rx_burst(&mut burst) == 0 {
+            return;
+        }
+        burst.iter().filter_map(|f| f.data().first_chunk::<224>()).for_each(crypto::prefetch);
+        let now = Now::from_nanos(network.clock.now());
+        meter.part(0);
+        for frame in burst {
+            let Ok(Parsed::Ip(packet)) = wire::parse(&frame) else { continue };
+            let is_ours = stack.accept(port, &packet).is_ok();
+            if is_ours && engine.owner(packet.dst, packet.dst_port) == Some(0) {
+                engine.queue(frame, &packet, &network.counters);
+            }
+        }
+        meter.part(1);
+        let counters = network.counters;
+        let mut out = Out { network, queues: &mut queues };
+        engine.run(stack, &mut out, &counters, now, meter);
+        out.flush();
+        meter.part(8);
+    }
+}
+
+/// Adds up how long each part takes, if it is to.
+struct Meter {
+    clock: Clock,
+    is_on: bool,
+    last: u64,
+    parts: [u64; PARTS.len()],
+}
+
+impl Meter {
+    fn new(clock: Clock, is_on: bool) -> Self {
+        Self { clock, is_on, last: 0, parts: [0; PARTS.len()] }
+    }
+
+    #[inline]
+    fn part(&mut self, part: usize) {
+        if !self.is_on {
+            return;
+        }
+        let now = self.clock.now();
+        if let Some(sum) = self.parts.get_mut(part) {
+            *sum += now - self.last;
+        }
+        self.last = now;
+    }
+}
+
+impl Probe for Meter {
+    #[inline]
+    fn ended(&mut self, stage: Stage) {
+        self.part(match stage {
+            Stage::Admit => 2,
+            Stage::Open => 3,
+            Stage::Accept => 4,
+            Stage::Forward => 5,
+            Stage::Seal => 6,
+            Stage::Send => 7,
+        });
+    }
+}
