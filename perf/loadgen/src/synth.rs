@@ -49,6 +49,9 @@ pub enum Network {
 }
 
 impl Network {
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::Outside, Self::Inside];
+
     /// Host `number` of the network. The proxy's addresses begin at 1, the peers' at 101.
     #[must_use]
     pub const fn host(self, number: u8, v6: bool) -> IpAddr {
