@@ -29,6 +29,18 @@ pub enum Request {
         /// Its number; `None` is the newest that differs from what runs.
         version: Option<u64>,
     },
+    /// Install a licence file.
+    InstallLicence {
+        /// Its text.
+        text: String,
+    },
+    /// Remove an installed licence.
+    RemoveLicence {
+        /// Its serial number.
+        serial: u64,
+    },
+    /// Say which licences are installed.
+    Licences,
     /// Say how control is.
     Status,
     /// Say which versions are kept.
@@ -58,6 +70,11 @@ pub enum Response {
     TlsLimit(TlsLimit),
     /// What configuration runs.
     Configuration(Configuration),
+    /// The licences that are installed.
+    Licences {
+        /// By serial number.
+        licences: Vec<InstalledLicence>,
+    },
     /// The versions that are kept.
     History {
         /// The newest first.
@@ -84,7 +101,7 @@ pub struct Applied {
 }
 
 /// Why a request came to nothing though nothing is wrong with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
     /// The frame is no request.
@@ -119,6 +136,33 @@ pub enum Failure {
     /// The versions cannot be read; control's log says why.
     #[error("versions cannot be read; control's log says why")]
     Unreadable,
+    /// Nobody's licence files are taken.
+    #[error("no licence files are taken; name their issuer's public key in license.issuers first")]
+    NoIssuers,
+    /// The licence cannot be used.
+    #[error("{reason}")]
+    LicenceRefused {
+        /// Why.
+        reason: String,
+    },
+    /// A licence of that serial number is installed.
+    #[error("licence {serial} is installed already")]
+    LicenceInstalled {
+        /// Its serial number.
+        serial: u64,
+    },
+    /// No licence of that serial number is installed.
+    #[error("licence {serial} is not installed")]
+    NoSuchLicence {
+        /// The number asked for.
+        serial: u64,
+    },
+    /// The licence's file could not be written or removed.
+    #[error("licence file: {reason}")]
+    LicenceFile {
+        /// What the system said.
+        reason: String,
+    },
     /// The profile is `unlimited`.
     #[error("no appliance's licences hold, so no TLS proxy limit does; set license.model first")]
     NoModel,
@@ -196,4 +240,30 @@ pub struct Version {
     pub change: String,
     /// Absolute path of the file that its text came from.
     pub path: String,
+}
+
+/// An installed licence.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstalledLicence {
+    /// Its serial number.
+    pub serial: u64,
+    /// What it grants; `None` when its file is not to be trusted.
+    pub grant: Option<Granted>,
+    /// Why it does not count; `None` when it does.
+    pub problem: Option<String>,
+}
+
+/// What a licence grants.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Granted {
+    /// The model that it is for.
+    pub model: String,
+    /// UC sessions.
+    pub uc_sessions: Option<u32>,
+    /// IME sessions.
+    pub ime: bool,
+    /// Export class, `K8` or `K9`.
+    pub class: String,
+    /// First second since 1970 at which it no longer holds; `None` for ever.
+    pub expires: Option<u64>,
 }

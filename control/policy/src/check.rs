@@ -19,7 +19,7 @@ use apps::Parts;
 use names::Names;
 use trust::Store;
 
-pub use license::Licensed;
+pub use license::{Appliance, Bounds, Licensed};
 
 use crate::document::Findings;
 use crate::files::Files;
@@ -82,7 +82,7 @@ pub(crate) fn check(
     };
     let apps = apps::applications(findings, raw, &parts, &mut owned);
     let tcp = settings::tcp(findings, raw);
-    let licensed = license::licensed(findings, raw);
+    let licensed = license::licensed(findings, raw, files);
     if !findings.has_errors() {
         for names in [&devices, &trustpoints, &servers, &media] {
             names.warn_unused(findings);

@@ -29,7 +29,7 @@ mod value;
 mod write;
 mod yaml;
 
-pub use check::Licensed;
+pub use check::{Appliance, Bounds, Licensed};
 pub use diff::{Change, diff};
 pub use edit::{cleared, with_tls_limit};
 pub use files::{FILE_OCTETS_MAX, FileContent, FileError, Files, Folder};

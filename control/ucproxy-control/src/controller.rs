@@ -1,6 +1,7 @@
 //! What is wanted, what is in force, and how the one becomes the other.
 
 mod change;
+mod entitled;
 
 use std::collections::VecDeque;
 use std::io;
@@ -8,12 +9,15 @@ use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
+use abi::Limits;
 use abi::publish::PublishError;
 use admin::{Applied, Configuration, Failure, Request, Response, Status, Version};
+use license::Grant;
 use policy::{Finding, Folder, Policy, Report, Severity};
 
 use crate::args::Args;
 use crate::clock;
+use crate::licences::Licences;
 use crate::link::{KeysError, Link, Progress};
 use crate::peer::Peer;
 use crate::server::Call;
@@ -35,6 +39,8 @@ const WAITING_MAX: usize = 64;
 struct Wanted {
     source: Source,
     policy: Policy,
+    /// What the licence files grant that are signed by the configuration's issuers.
+    grants: Vec<Grant>,
     /// The image in the form that it is published in.
     image: Vec<u8>,
     /// Who had it taken, when and how; `None` once it was kept for the next start.
@@ -73,6 +79,11 @@ struct Pending {
 pub(crate) struct Controller {
     args: Args,
     versions: Versions,
+    licences: Licences,
+    /// The latest time that was seen, seconds since 1970: a clock set back revives no licence.
+    latest: u64,
+    /// The limits that the data plane was last told.
+    told: Option<Limits>,
     started: u64,
     wanted: Option<Wanted>,
     link: Option<Link>,
@@ -88,6 +99,9 @@ impl Controller {
     pub(crate) fn new(args: Args, started: u64) -> Self {
         Self {
             versions: Versions::of(args.state_dir()),
+            licences: Licences::of(args.state_dir()),
+            latest: started,
+            told: None,
             args,
             started,
             wanted: None,
@@ -108,6 +122,7 @@ impl Controller {
         }
         match self.versions.newest(|_| true) {
             Ok(Some((version, source))) => {
+                self.latest = self.latest.max(version.time);
                 let version = version.version;
                 tracing::info!(
                     path = source.path,
@@ -133,10 +148,13 @@ impl Controller {
         match call.request {
             Request::Status => send(&call.reply, Response::Status(self.status())),
             Request::TlsLimit => send(&call.reply, self.tls_limit()),
+            Request::Licences => send(&call.reply, self.installed()),
             Request::Configuration => send(&call.reply, self.configuration()),
             Request::History => send(&call.reply, self.history()),
             Request::Apply { .. }
             | Request::Rollback { .. }
+            | Request::InstallLicence { .. }
+            | Request::RemoveLicence { .. }
             | Request::SetTlsLimit { .. }
             | Request::ClearConfiguration { .. } => self.change(call, now),
         }
@@ -161,6 +179,7 @@ impl Controller {
     pub(crate) fn tick(&mut self, now: Instant) -> Duration {
         self.look_at_link();
         self.advance();
+        self.refresh_limits();
         if matches!(self.stage, Stage::InForce(_)) {
             self.remember();
         }
@@ -209,7 +228,7 @@ impl Controller {
             }
         }
         let about = about(change, &Peer::own());
-        let Some(wanted) = wanted(source, about, report.policy) else {
+        let Some(wanted) = self.wanted_of(source, about, report.policy) else {
             tracing::error!("configuration has errors and is not taken up");
             return false;
         };
@@ -230,7 +249,8 @@ impl Controller {
             let findings = report.findings;
             return send(&reply, Response::Refused { findings });
         }
-        let Some(wanted) = wanted(source, about(&change, peer), report.policy) else {
+        let about = about(&change, peer);
+        let Some(wanted) = self.wanted_of(source, about, report.policy) else {
             let findings = report.findings;
             return send(&reply, Response::Refused { findings });
         };
@@ -254,13 +274,12 @@ impl Controller {
     /// Wants something else; returns what was wanted before.
     fn want(&mut self, wanted: Wanted) -> Option<Wanted> {
         match (&self.link, &self.wanted, self.stage) {
-            // Workers read limits themselves: nothing has to be published for them.
-            (Some(link), Some(before), Stage::InForce(_)) if before.differs_in_limits(&wanted) => {
-                link.set_limits(&wanted.policy.licensed.limits);
-            }
+            (Some(_), Some(before), Stage::InForce(_)) if before.differs_in_limits(&wanted) => {}
             _ => self.stage = Stage::Due,
         }
-        self.wanted.replace(wanted)
+        let before = self.wanted.replace(wanted);
+        self.refresh_limits();
+        before
     }
 
     /// Attaches to a data plane that has appeared, and leaves one that was replaced.
@@ -277,6 +296,7 @@ impl Controller {
             Ok(link) => {
                 tracing::info!(pid = link.pid(), "attached to the data plane");
                 self.link = Some(link);
+                self.told = None;
                 self.stage = Stage::Due;
                 self.note(None);
             }
@@ -287,11 +307,12 @@ impl Controller {
 
     /// Brings the data plane one step nearer to what is wanted.
     fn advance(&mut self) {
+        let now = self.now();
         let (Some(link), Some(wanted)) = (&self.link, &self.wanted) else {
             return;
         };
         match self.stage {
-            Stage::Due => match publish(link, wanted) {
+            Stage::Due => match publish(link, wanted, &wanted.limits(now)) {
                 Ok(Some(generation)) => {
                     self.stage = Stage::Published(generation);
                     self.note(None);
@@ -435,7 +456,7 @@ enum Hindrance {
 }
 
 /// Sends keys, limits and image over. Returns the generation; `None` when it is too early.
-fn publish(link: &Link, wanted: &Wanted) -> Result<Option<u64>, Hindrance> {
+fn publish(link: &Link, wanted: &Wanted, limits: &Limits) -> Result<Option<u64>, Hindrance> {
     if !link.may_publish() {
         return Ok(None);
     }
@@ -444,7 +465,7 @@ fn publish(link: &Link, wanted: &Wanted) -> Result<Option<u64>, Hindrance> {
             KeysError::TooLong => Hindrance::Always(Failure::TooManyKeys),
             error => Hindrance::Now(error),
         })?;
-    link.set_limits(&wanted.policy.licensed.limits);
+    link.set_limits(limits);
     if let Some(generation) = link.generation_of(&wanted.image) {
         return Ok(Some(generation));
     }
@@ -476,19 +497,9 @@ fn unreadable(error: &io::Error) -> Failure {
     Failure::Unreadable
 }
 
-fn wanted(source: Source, about: Version, policy: Option<Policy>) -> Option<Wanted> {
-    let policy = policy?;
-    let image = policy.image.encode().ok()?;
-    Some(Wanted {
-        source,
-        policy,
-        image,
-        to_keep: Some(about),
-    })
-}
-
 impl Wanted {
-    /// Whether the data plane would be told nothing new but limits.
+    /// Whether the data plane would be told nothing new but limits, which workers read by
+    /// themselves: nothing has to be published for them.
     fn differs_in_limits(&self, other: &Self) -> bool {
         self.image == other.image && self.policy.secrets == other.policy.secrets
     }

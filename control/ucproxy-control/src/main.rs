@@ -10,6 +10,7 @@
 mod args;
 mod clock;
 mod controller;
+mod licences;
 mod link;
 mod lock;
 mod peer;

@@ -68,6 +68,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         setting: TlsProxy,
     },
+    /// Licence files: install, show and remove them, and issue them
+    License {
+        #[command(subcommand)]
+        command: License,
+    },
     /// Clear the running configuration; threads, devices and licences stay
     ClearConfiguration {
         /// This unit is a standby, and its primary is about to restore the configuration
@@ -84,6 +89,82 @@ pub(crate) enum Command {
     },
     /// Print the reference of every configuration key, as Markdown
     Reference,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum License {
+    /// Install a licence file; it holds at once
+    Install {
+        /// The licence
+        file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the licences that are installed
+    Show {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove a licence; live sessions stay
+    Remove {
+        /// Its serial number
+        serial: u64,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make the pair of keys that licences are signed and checked with
+    Keygen {
+        /// File for the private key; it must not be there yet
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+        /// File for the public key, which units name in license.issuers
+        #[arg(long, value_name = "FILE")]
+        public: PathBuf,
+    },
+    /// Sign a licence and print its file
+    Issue(Issue),
+}
+
+/// What a licence is to say.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Issue {
+    /// File with the private key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Serial number; use each once
+    #[arg(long)]
+    pub(crate) serial: u64,
+    /// Model that it is for, such as ASA5520
+    #[arg(long)]
+    pub(crate) model: String,
+    /// UC sessions, one of the model's tiers
+    #[arg(long, value_name = "SESSIONS", required_unless_present = "ime")]
+    pub(crate) tier: Option<u32>,
+    /// Grant IME sessions
+    #[arg(long)]
+    pub(crate) ime: bool,
+    /// Export class
+    #[arg(long, value_enum, ignore_case = true)]
+    pub(crate) class: Class,
+    /// First day on which it no longer holds (UTC); without it, it has no end
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
+    pub(crate) expires: Option<u64>,
+}
+
+/// Export class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Class {
+    /// Free to export: at most 1000 TLS proxy and 250 SRTP sessions
+    K8,
+    /// Export-restricted
+    K9,
+}
+
+fn day(text: &str) -> Result<u64, &'static str> {
+    license::date::parse(text).ok_or("expected a date such as 2027-01-31")
 }
 
 #[derive(Debug, Subcommand)]

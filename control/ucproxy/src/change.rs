@@ -63,6 +63,7 @@ pub(crate) fn answered(response: &Response, name: &str, json: bool) -> Result<Ou
         Response::Status(_)
         | Response::TlsLimit(_)
         | Response::Configuration(_)
+        | Response::Licences { .. }
         | Response::History { .. } => {
             out::complain("control answered something else than was asked");
         }

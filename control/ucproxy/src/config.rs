@@ -160,7 +160,8 @@ fn shown(name: &str, findings: &[Finding]) -> String {
         .collect()
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, CliError> {
+/// The octets of a file, as many as a configuration may have.
+pub(crate) fn read(file: &Path) -> Result<Vec<u8>, CliError> {
     let failed = |error| CliError::Read {
         path: file.to_owned(),
         error,

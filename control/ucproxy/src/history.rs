@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use admin::{Request, Response};
+use license::date;
 
 use crate::change;
-use crate::clock;
 use crate::out::{self, CliError, Outcome};
 use crate::table::Table;
 
@@ -23,7 +23,7 @@ pub(crate) fn show(runtime_dir: &Path, json: bool) -> Result<Outcome, CliError> 
     for version in versions {
         table.row([
             version.version.to_string(),
-            clock::shown(version.time),
+            date::shown(version.time),
             format!("{} ({})", version.user, version.uid),
             version.change.clone(),
             version.path.clone(),

@@ -9,6 +9,7 @@ mod change;
 mod clock;
 mod config;
 mod history;
+mod licences;
 mod out;
 mod region;
 mod show;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
             history::rollback(&args.runtime_dir, *version, *json)
         }
         Command::TlsProxy { setting } => change::tls_proxy(&args.runtime_dir, setting),
+        Command::License { command } => licences::run(&args.runtime_dir, command),
         Command::ClearConfiguration { standby, json } => {
             change::clear(&args.runtime_dir, *standby, *json)
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use abi::layout::LayoutError;
 use admin::CallError;
+use license::{GrantError, KeyError, MODELS};
 use serde::Serialize;
 use shm::ShmError;
 
@@ -26,6 +27,18 @@ pub(crate) enum CliError {
         #[source]
         error: io::Error,
     },
+    #[error("cannot write {path}: {error}")]
+    Write {
+        path: PathBuf,
+        #[source]
+        error: io::Error,
+    },
+    #[error("{path}: {error}")]
+    Key { path: PathBuf, error: KeyError },
+    #[error("no such model, expected one of {}", MODELS.each_ref().map(|m| m.name).join(", "))]
+    Model,
+    #[error(transparent)]
+    Grant(#[from] GrantError),
     #[error("no data plane has run with {path}: {error}")]
     NoRegion { path: PathBuf, error: ShmError },
     #[error("{path}: {error}")]

@@ -1,40 +1,143 @@
 //! `license` and `limits`.
 
 use abi::limits::{Limits, UNLIMITED};
-use license::{EntitleError, Entitlement, ExportClass, Feature, Licence, MODELS, Model, entitle};
+use license::{
+    EntitleError, Entitlement, ExportClass, Feature, Issuer, Licence, MODELS, Model, entitle,
+};
 
 use crate::document::{Findings, NodeId};
+use crate::files::Files;
 use crate::finding::{Problem, nearest};
 use crate::raw::{Export, Profile, RawLicense, RawLimits, RawPolicy};
 use crate::section::At;
 use crate::value::Bound;
 
+/// A model, and what its licences entitle it to.
+pub type Appliance = (&'static Model, Entitlement);
+
 /// What is licensed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Licensed {
-    /// The appliance model, and what its licences entitle it to; `None` is the profile
-    /// `unlimited`.
-    pub appliance: Option<(&'static Model, Entitlement)>,
-    /// The limits in force: the entitlement's, lowered by configuration.
+    /// The appliance model, and what the licences in the configuration entitle it to; `None` is
+    /// the profile `unlimited`.
+    pub appliance: Option<Appliance>,
+    /// The limits of that: the entitlement's, lowered by configuration.
     pub limits: Limits,
+    /// Whose licence files count. With any, the two above know of no licence at all; see
+    /// [`Licensed::with`].
+    pub issuers: Vec<Issuer>,
+    /// The TLS proxy limit that the operator set.
+    pub set_limit: Option<u32>,
+    /// What lowers the limits.
+    pub bounds: Bounds,
+}
+
+/// Limits of the configuration's own, each the most there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    tls_sessions: u64,
+    uc_sessions: u64,
+    phone_proxy_sessions: u64,
+    srtp_sessions: u64,
+    handshakes: u64,
+}
+
+impl Bounds {
+    fn of(limits: &RawLimits) -> Self {
+        let most = |bound: Option<At<Bound>>| bound.map_or(UNLIMITED, |bound| value(bound.value));
+        Self {
+            tls_sessions: most(limits.tls_sessions),
+            uc_sessions: most(limits.uc_sessions),
+            phone_proxy_sessions: most(limits.phone_proxy_sessions),
+            srtp_sessions: most(limits.srtp_sessions),
+            handshakes: value(limits.handshakes.value),
+        }
+    }
+
+    fn lower(&self, granted: &Limits) -> Limits {
+        Limits {
+            tls_sessions: granted.tls_sessions.min(self.tls_sessions),
+            uc_sessions: granted.uc_sessions.min(self.uc_sessions),
+            phone_proxy_sessions: granted.phone_proxy_sessions.min(self.phone_proxy_sessions),
+            srtp_sessions: granted.srtp_sessions.min(self.srtp_sessions),
+            handshakes: self.handshakes,
+            ime_licensed: granted.ime_licensed,
+        }
+    }
+}
+
+impl Licensed {
+    /// What `licences` out of files, all in force, entitle to, and the limits of that. Without
+    /// issuers the files do not count.
+    ///
+    /// # Errors
+    /// As [`entitle`].
+    pub fn with(&self, licences: &[Licence]) -> Result<(Option<Appliance>, Limits), EntitleError> {
+        let (Some((model, _)), false) = (self.appliance, self.issuers.is_empty()) else {
+            return Ok((self.appliance, self.limits));
+        };
+        let entitlement = entitle(model, licences, self.set_limit)?;
+        let limits = self.bounds.lower(&entitlement.limits(UNLIMITED));
+        Ok((Some((model, entitlement)), limits))
+    }
 }
 
 /// Checks both sections; `None` when the licence makes no sense.
-pub(crate) fn licensed(findings: &mut Findings<'_>, raw: &RawPolicy) -> Option<Licensed> {
+pub(crate) fn licensed(
+    findings: &mut Findings<'_>,
+    raw: &RawPolicy,
+    files: &dyn Files,
+) -> Option<Licensed> {
     let appliance = match profile(findings, &raw.license) {
         Profile::Unlimited => None,
         Profile::Appliance => Some(appliance(findings, &raw.license)?),
     };
-    let handshakes = value(raw.limits.handshakes.value);
+    let issuers = issuers(findings, &raw.license, files);
+    let bounds = Bounds::of(&raw.limits);
     let granted = appliance.map_or(Limits::UNLIMITED, |(_, e)| e.limits(UNLIMITED));
-    let limits = lowered(findings, &raw.limits, granted);
+    if raw.license.issuers.is_empty() {
+        note_bounds_above(findings, &raw.limits, &granted);
+    }
     Some(Licensed {
         appliance,
-        limits: Limits {
-            handshakes,
-            ..limits
-        },
+        limits: bounds.lower(&granted),
+        issuers,
+        set_limit: raw.license.tls_max_sessions.map(|limit| limit.to()),
+        bounds,
     })
+}
+
+/// The keys of those whose licence files count; notes what the configuration says beside them.
+fn issuers(findings: &mut Findings<'_>, raw: &RawLicense, files: &dyn Files) -> Vec<Issuer> {
+    if !raw.issuers.is_empty() {
+        let nodes = [
+            raw.uc_sessions.map(|at| at.node),
+            raw.export.map(|at| at.node),
+            raw.ime.map(|at| at.node),
+        ];
+        for node in nodes.into_iter().flatten() {
+            let message = "licences come from files, because license.issuers is there";
+            findings
+                .error(node, Problem::Conflict, message)
+                .fix("leave this out, and install the licence with 'ucproxy license install'");
+        }
+    }
+    let mut issuers = Vec::new();
+    for path in raw.issuers.iter() {
+        let read = files.read(&path.0).map_err(|error| error.to_string());
+        let issuer = read.and_then(|content| {
+            let text = String::from_utf8_lossy(&content.octets);
+            Issuer::from_pem(&text).map_err(|error| error.to_string())
+        });
+        match issuer {
+            Ok(issuer) => issuers.push(issuer),
+            Err(error) => {
+                let message = format!("{}: {error}", path.0);
+                findings.error(path.node, Problem::File, message);
+            }
+        }
+    }
+    issuers
 }
 
 /// The profile, said or implied by a model; notes keys that the profile has no use for.
@@ -52,6 +155,7 @@ fn profile(findings: &mut Findings<'_>, raw: &At<RawLicense>) -> Profile {
             raw.export.map(|at| at.node),
             raw.ime.map(|at| at.node),
             raw.tls_max_sessions.map(|at| at.node),
+            (!raw.issuers.is_empty()).then_some(raw.issuers.node),
         ];
         for node in nodes.into_iter().flatten() {
             let message = "means nothing without an appliance's profile";
@@ -63,10 +167,7 @@ fn profile(findings: &mut Findings<'_>, raw: &At<RawLicense>) -> Profile {
     profile
 }
 
-fn appliance(
-    findings: &mut Findings<'_>,
-    raw: &At<RawLicense>,
-) -> Option<(&'static Model, Entitlement)> {
+fn appliance(findings: &mut Findings<'_>, raw: &At<RawLicense>) -> Option<Appliance> {
     let model = model(findings, raw)?;
     let class = match raw.export.map(|export| export.value) {
         Some(Export::K9) => ExportClass::K9,
@@ -166,23 +267,19 @@ fn note_refused(
         .fix_if(fix);
 }
 
-/// What is granted, lowered to what `limits` says; notes limits above it.
-fn lowered(findings: &mut Findings<'_>, limits: &RawLimits, granted: Limits) -> Limits {
-    let mut lower = |bound: Option<At<Bound>>, granted: u64| {
-        bound.map_or(granted, |bound| {
-            let wanted = value(bound.value);
-            if wanted > granted {
-                note_above(findings, bound.node, wanted, granted);
-            }
-            wanted.min(granted)
-        })
-    };
-    Limits {
-        tls_sessions: lower(limits.tls_sessions, granted.tls_sessions),
-        uc_sessions: lower(limits.uc_sessions, granted.uc_sessions),
-        phone_proxy_sessions: lower(limits.phone_proxy_sessions, granted.phone_proxy_sessions),
-        srtp_sessions: lower(limits.srtp_sessions, granted.srtp_sessions),
-        ..granted
+/// Notes limits above what is granted.
+fn note_bounds_above(findings: &mut Findings<'_>, limits: &RawLimits, granted: &Limits) {
+    for (bound, granted) in [
+        (limits.tls_sessions, granted.tls_sessions),
+        (limits.uc_sessions, granted.uc_sessions),
+        (limits.phone_proxy_sessions, granted.phone_proxy_sessions),
+        (limits.srtp_sessions, granted.srtp_sessions),
+    ] {
+        if let Some(bound) = bound
+            && value(bound.value) > granted
+        {
+            note_above(findings, bound.node, value(bound.value), granted);
+        }
     }
 }
 

@@ -46,6 +46,7 @@ pub(crate) fn tls(tls: &RawTls) -> TlsSettings {
             Provider::Ring => TlsProvider::Ring,
         },
         handshake_ms: tls.handshake_timeout.units(),
+        handshakes_per_source: tls.handshakes_per_source.to(),
     }
 }
 
@@ -54,6 +55,5 @@ pub(crate) fn rtp(rtp: &RawRtp) -> RtpSettings {
     RtpSettings {
         replay_window: rtp.replay_window.to(),
         sources_max: rtp.sources_max.to(),
-        idle_ms: rtp.idle_report.units(),
     }
 }

@@ -1,7 +1,7 @@
 //! `license` and `limits`.
 
-use crate::section::section;
-use crate::value::{Bound, Flag, Int, Text, choice};
+use crate::section::{List, section};
+use crate::value::{Bound, FilePath, Flag, Int, Text, choice};
 
 choice! {
     /// Whose licences hold.
@@ -26,6 +26,10 @@ section! {
         profile: Profile, optional;
         /// The model, such as `ASA5520`.
         model: Text, optional;
+        /// Files with the public keys (Ed25519, PEM) of those whose licence files are taken, see
+        /// `ucproxy license`. With any, licences come from those files alone: `uc_sessions`,
+        /// `export` and `ime` may not be given.
+        issuers: List<FilePath>, nested;
         /// Size of the UC licence, one of the model's. Left out, the base sessions.
         uc_sessions: Int<1, 1_000_000>, optional;
         /// Export class of the licences, the end of their part number. `k8` caps TLS proxy

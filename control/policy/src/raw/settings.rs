@@ -40,6 +40,9 @@ section! {
         provider: Provider, default = "aws-lc-rs";
         /// A handshake that takes longer is given up.
         handshake_timeout: Millis<1_000, 300_000>, default = "20s";
+        /// Handshakes in progress that one source (an IPv4 address, or an IPv6 /64) may have with
+        /// one worker. Many phones behind one address come back at once after an outage.
+        handshakes_per_source: Int<1, 1_000_000>, default = "512";
     }
 }
 
@@ -50,7 +53,5 @@ section! {
         replay_window: Int<64, 1_024>, default = "128";
         /// SSRCs that one direction of a stream may have at once.
         sources_max: Int<1, 255>, default = "8";
-        /// A call whose media is silent for this long is reported idle. 0 never.
-        idle_report: Millis<0, 86_400_000>, default = "0";
     }
 }

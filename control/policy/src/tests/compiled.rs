@@ -1,6 +1,7 @@
 //! What the example compiles to.
 
 use core::net::IpAddr;
+use license::{ExportClass, Feature, Licence};
 
 use abi::limits::UNLIMITED;
 use abi::policy::{DeviceKind, PolicyImage, Source};
@@ -108,4 +109,21 @@ fn limits_follow_the_licence_and_configuration_lowers_them() {
     assert!(got.ime_licensed);
     let got = limits("license: {profile: unlimited}\n");
     assert_eq!(got.tls_sessions, UNLIMITED);
+}
+
+#[test]
+fn licences_out_of_files_count_where_there_are_issuers() {
+    let licensed = |text: &str| check(text).policy.unwrap().licensed;
+    let uc = Licence::perpetual(Feature::Uc { sessions: 750 }, ExportClass::K9);
+    let text = "license: {model: ASA5520, issuers: [pki/issuer.pub]}\nlimits: {uc_sessions: 700}\n";
+    let files = licensed(text);
+    assert_eq!(
+        (files.limits.uc_sessions, files.limits.tls_sessions),
+        (2, 300)
+    );
+    let (appliance, limits) = files.with(&[uc]).unwrap();
+    assert_eq!((limits.uc_sessions, limits.tls_sessions), (700, 750));
+    assert_eq!(appliance.unwrap().1.uc_sessions, 750);
+    let none = licensed("license: {model: ASA5520}\n");
+    assert_eq!(none.with(&[uc]).unwrap().1, none.limits);
 }

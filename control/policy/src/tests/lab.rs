@@ -14,6 +14,12 @@ use crate::report::Report;
 /// The time of every test, seconds since 1970.
 pub(super) const NOW: u64 = 2_000_000_000;
 
+/// The public key of RFC 8032 section 7.1, test 1.
+const ISSUER: &str = "-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+-----END PUBLIC KEY-----
+";
+
 const DAY: i64 = 86_400;
 
 /// Files by path.
@@ -112,6 +118,7 @@ fn files() -> HashMap<String, FileContent> {
         let jumbled = leaf.pem() + &phones.pem();
         put(&format!("{name}-jumbled.pem"), jumbled.into_bytes());
     }
+    put("issuer.pub", ISSUER.as_bytes().to_vec());
     put(
         "garbage.pem",
         b"-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n".into(),

@@ -3,7 +3,7 @@
 
 use abi::Limits;
 use admin::{Failure, Request, Response, TlsLimit};
-use license::{Entitlement, Model, TlsLimitError};
+use license::{Entitlement, Grant, GrantError, Model, TlsLimitError};
 
 use super::{Controller, Wanted};
 use crate::store::Source;
@@ -23,7 +23,7 @@ pub(super) struct Proposal {
 
 impl Controller {
     /// The configuration that a request for a change means.
-    pub(super) fn proposal(&self, request: Request) -> Result<Proposal, Failure> {
+    pub(super) fn proposal(&mut self, request: Request) -> Result<Proposal, Failure> {
         match request {
             Request::Apply { text, path } => Ok(Proposal {
                 source: Source {
@@ -37,14 +37,22 @@ impl Controller {
             Request::SetTlsLimit { sessions } => self.with_tls_limit(sessions),
             Request::ClearConfiguration { standby } => self.cleared(standby),
             Request::Rollback { version } => self.rolled_back(version),
-            Request::Status | Request::History | Request::TlsLimit | Request::Configuration => {
-                Err(Failure::Malformed)
+            Request::InstallLicence { text } => self.install(&text),
+            Request::RemoveLicence { serial } => {
+                self.licences.remove(serial)?;
+                let text = self.text()?.to_owned();
+                self.edited(text, format!("license remove {serial}"), None)
             }
+            Request::Status
+            | Request::History
+            | Request::Licences
+            | Request::TlsLimit
+            | Request::Configuration => Err(Failure::Malformed),
         }
     }
 
     /// The limits that the model takes, and the one that is set.
-    pub(super) fn tls_limit(&self) -> Response {
+    pub(super) fn tls_limit(&mut self) -> Response {
         let (model, entitlement, limits) = match self.appliance() {
             Ok(appliance) => appliance,
             Err(failure) => return Response::Failed(failure),
@@ -59,7 +67,7 @@ impl Controller {
         })
     }
 
-    fn with_tls_limit(&self, sessions: u32) -> Result<Proposal, Failure> {
+    fn with_tls_limit(&mut self, sessions: u32) -> Result<Proposal, Failure> {
         let (model, ..) = self.appliance()?;
         let limit = license::TlsLimit::set(model, sessions).map_err(
             |TlsLimitError::OutOfRange { max, given, .. }| Failure::TlsLimitOutOfRange {
@@ -73,7 +81,7 @@ impl Controller {
     }
 
     /// Clears the configuration (L16); on a standby the message is known to be harmless (L17).
-    fn cleared(&self, standby: bool) -> Result<Proposal, Failure> {
+    fn cleared(&mut self, standby: bool) -> Result<Proposal, Failure> {
         let cleared = match self.appliance() {
             Ok((model, entitlement, _)) => {
                 let uc_sessions = entitlement.uc_sessions;
@@ -131,9 +139,40 @@ impl Controller {
         core::str::from_utf8(&self.running()?.source.text).map_err(|_| Failure::NotEditable)
     }
 
-    fn appliance(&self) -> Result<(&'static Model, Entitlement, Limits), Failure> {
+    /// The unit as its licences make it now.
+    fn appliance(&mut self) -> Result<(&'static Model, Entitlement, Limits), Failure> {
+        let now = self.now();
+        let (appliance, limits) = self.running()?.entitled(now);
+        let (model, entitlement) = appliance.ok_or(Failure::NoModel)?;
+        Ok((model, entitlement, limits))
+    }
+
+    /// Installs a licence that holds on this unit. A TLS proxy limit that was set by hand below
+    /// what it grants is raised (L13).
+    fn install(&mut self, text: &str) -> Result<Proposal, Failure> {
+        let (model, ..) = self.appliance()?;
+        let now = self.now();
         let licensed = &self.running()?.policy.licensed;
-        let (model, entitlement) = licensed.appliance.ok_or(Failure::NoModel)?;
-        Ok((model, entitlement, licensed.limits))
+        if licensed.issuers.is_empty() {
+            return Err(Failure::NoIssuers);
+        }
+        let refused = |error: GrantError| Failure::LicenceRefused {
+            reason: error.to_string(),
+        };
+        let grant = Grant::read(text, &licensed.issuers).map_err(refused)?;
+        grant.check(model, now).map_err(refused)?;
+        let running = self.text()?;
+        let raised = licensed.set_limit.and_then(|set| {
+            let limit = license::TlsLimit::set(model, set).ok()?;
+            let limit = limit.licensed(model, grant.tier.unwrap_or(0), grant.ime);
+            (set < limit.sessions()).then_some(limit.sessions())
+        });
+        let edited = match raised {
+            Some(limit) => policy::with_tls_limit(running, limit).ok_or(Failure::NotEditable)?,
+            None => running.to_owned(),
+        };
+        self.licences.install(&grant, text)?;
+        let notice = raised.map(|limit| format!("the TLS proxy limit was raised to {limit}"));
+        self.edited(edited, format!("license install {}", grant.serial), notice)
     }
 }

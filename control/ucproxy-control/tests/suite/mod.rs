@@ -1,6 +1,7 @@
 mod admin_socket;
 mod dataplane;
 mod harness;
+mod licences;
 mod process;
 mod restarts;
 mod start;

@@ -1,4 +1,5 @@
 mod config;
 mod harness;
+mod licences;
 mod running;
 mod show;

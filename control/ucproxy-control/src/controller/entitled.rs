@@ -1,0 +1,151 @@
+//! What licences entitle to now: as they come, go and expire, limits follow (L24, L30).
+
+use abi::Limits;
+use admin::{Response, Version};
+use license::{Grant, Licence};
+use policy::{Appliance, Policy};
+
+use super::{Controller, Stage, Wanted};
+use crate::clock;
+use crate::store::Source;
+
+impl Wanted {
+    /// The model, what it is entitled to at `now`, and the limits of that.
+    pub(super) fn entitled(&self, now: u64) -> (Option<Appliance>, Limits) {
+        let licensed = &self.policy.licensed;
+        let Some((model, _)) = licensed.appliance else {
+            return (None, licensed.limits);
+        };
+        let holds = |grant: &&Grant| grant.check(model, now).is_ok();
+        let licences: Vec<Licence> = self
+            .grants
+            .iter()
+            .filter(holds)
+            .flat_map(Grant::licences)
+            .collect();
+        // Each was checked against its own model, which is this one.
+        licensed
+            .with(&licences)
+            .unwrap_or((licensed.appliance, licensed.limits))
+    }
+
+    /// The limits at `now`.
+    pub(super) fn limits(&self, now: u64) -> Limits {
+        self.entitled(now).1
+    }
+}
+
+impl Controller {
+    /// The time, which never goes back.
+    pub(super) fn now(&mut self) -> u64 {
+        self.latest = self.latest.max(clock::wall_seconds());
+        self.latest
+    }
+
+    /// Has the data plane follow the licences, once it has the configuration.
+    pub(super) fn refresh_limits(&mut self) {
+        let now = self.now();
+        let (Some(link), Some(wanted), Stage::InForce(_)) = (&self.link, &self.wanted, self.stage)
+        else {
+            return;
+        };
+        let limits = wanted.limits(now);
+        if self.told != Some(limits) {
+            link.set_limits(&limits);
+            self.told = Some(limits);
+            tracing::info!(?limits, "limits set");
+        }
+    }
+
+    /// The licences that are installed.
+    pub(super) fn installed(&mut self) -> Response {
+        let now = self.now();
+        let licensed = self.wanted.as_ref().map(|wanted| &wanted.policy.licensed);
+        let issuers = licensed.map_or(&[][..], |licensed| &licensed.issuers);
+        let model = licensed.and_then(|licensed| licensed.appliance);
+        Response::Licences {
+            licences: self.licences.list(issuers, model.map(|(m, _)| m), now),
+        }
+    }
+
+    /// What `policy` makes of `source`, with the licences that are installed.
+    pub(super) fn wanted_of(
+        &self,
+        source: Source,
+        about: Version,
+        policy: Option<Policy>,
+    ) -> Option<Wanted> {
+        let policy = policy?;
+        let image = policy.image.encode().ok()?;
+        Some(Wanted {
+            grants: self.licences.grants(&policy.licensed.issuers),
+            source,
+            policy,
+            image,
+            to_keep: Some(about),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use abi::policy::PolicyImage;
+    use license::{ExportClass, IssuerKey, Model};
+    use policy::{FileContent, FileError, Files, Report};
+
+    use super::*;
+
+    /// Whatever is asked for is the issuer's public key.
+    struct Issuer(String);
+
+    impl Files for Issuer {
+        fn read(&self, _: &str) -> Result<FileContent, FileError> {
+            Ok(FileContent {
+                octets: self.0.clone().into_bytes(),
+                world_readable: true,
+            })
+        }
+    }
+
+    #[test]
+    fn l30_a_licence_ends_with_its_last_second() {
+        let key = IssuerKey::from_pem(&IssuerKey::generate().unwrap()).unwrap();
+        let text = "license: {model: ASA5520, issuers: [x]}\n";
+        let report = Report::of(text.as_bytes(), &Issuer(key.public_pem()), 0);
+        let grant = |serial, tier, expires| Grant {
+            serial,
+            model: Model::by_name("ASA5520").unwrap(),
+            tier,
+            ime: tier.is_none(),
+            class: ExportClass::K9,
+            expires,
+        };
+        let wanted = Wanted {
+            source: Source {
+                path: String::new(),
+                text: Vec::new(),
+            },
+            policy: report.policy.unwrap(),
+            grants: vec![
+                grant(1, Some(1_000), Some(86_400)),
+                grant(2, None, Some(172_800)),
+            ],
+            image: PolicyImage::default().encode().unwrap(),
+            to_keep: None,
+        };
+        let at = |now| {
+            let limits = wanted.limits(now);
+            (limits.uc_sessions, limits.tls_sessions, limits.ime_licensed)
+        };
+        assert_eq!(at(86_399), (1_000, 1_200, true));
+        assert_eq!(at(86_400), (2, 300, true));
+        assert_eq!(at(172_800), (2, 300, false));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_revives_nothing() {
+        let args = clap::Parser::parse_from(["ucproxy-control"]);
+        let mut controller = Controller::new(args, u64::MAX);
+        assert_eq!(controller.now(), u64::MAX);
+    }
+}

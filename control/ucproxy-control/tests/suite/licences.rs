@@ -1,0 +1,199 @@
+//! Licence files on a unit: which are taken, and that limits follow them at once.
+
+use std::fs;
+
+use admin::{Failure, InstalledLicence, Request, Response};
+use license::{ExportClass, Grant, GrantError, IssuerKey, Model};
+
+use super::dataplane::DataPlane;
+use super::harness::{Lab, until};
+use super::process::Control;
+
+struct Unit {
+    dataplane: DataPlane,
+    _control: Control,
+    key: IssuerKey,
+    lab: Lab,
+}
+
+impl Unit {
+    /// An ASA5520 that takes licences of one issuer.
+    fn new(settings: &str) -> Self {
+        let lab = Lab::new();
+        let key = IssuerKey::from_pem(&IssuerKey::generate().unwrap()).unwrap();
+        fs::write(lab.dir.join("issuer.pub"), key.public_pem()).unwrap();
+        lab.write(&format!(
+            "license: {{model: ASA5520, issuers: [issuer.pub]{settings}}}\n"
+        ));
+        let control = lab.start();
+        let dataplane = DataPlane::start(&lab.dir);
+        dataplane.take(1);
+        until("in force", || lab.status().in_force);
+        Self {
+            dataplane,
+            _control: control,
+            key,
+            lab,
+        }
+    }
+
+    fn install(&self, grant: &Grant) -> Response {
+        let text = self.key.issue(grant).unwrap();
+        self.lab.call(&Request::InstallLicence { text })
+    }
+
+    /// UC sessions and TLS proxy sessions that are admitted.
+    fn limits(&self) -> (u64, u64) {
+        let limits = self.dataplane.limits();
+        (limits.uc_sessions, limits.tls_sessions)
+    }
+
+    fn installed(&self) -> Vec<InstalledLicence> {
+        match self.lab.call(&Request::Licences) {
+            Response::Licences { licences } => licences,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn grant() -> Grant {
+    Grant {
+        serial: 17,
+        model: Model::by_name("ASA5520").unwrap(),
+        tier: Some(750),
+        ime: false,
+        class: ExportClass::K9,
+        expires: None,
+    }
+}
+
+fn refused(error: GrantError) -> Response {
+    let reason = error.to_string();
+    Response::Failed(Failure::LicenceRefused { reason })
+}
+
+#[test]
+fn l11_l24_limits_follow_a_licence_as_it_comes_and_goes() {
+    let unit = Unit::new("");
+    assert_eq!(unit.limits(), (2, 300));
+    assert!(matches!(unit.install(&grant()), Response::Applied(_)));
+    assert_eq!(unit.limits(), (750, 750));
+    assert_eq!(unit.installed()[0].problem, None);
+    let remove = Request::RemoveLicence { serial: 17 };
+    assert!(matches!(unit.lab.call(&remove), Response::Applied(_)));
+    assert_eq!(unit.limits(), (2, 300));
+    assert_eq!(unit.installed(), []);
+    let gone = Failure::NoSuchLicence { serial: 17 };
+    assert_eq!(unit.lab.call(&remove), Response::Failed(gone));
+    assert_eq!(unit.dataplane.generation(), 1, "no policy was published");
+}
+
+#[test]
+fn l13_a_limit_set_by_hand_is_raised_and_never_lowered() {
+    let unit = Unit::new(", tls_max_sessions: 400");
+    let response = unit.install(&grant());
+    let Response::Applied(applied) = response else {
+        panic!("{response:?}")
+    };
+    assert!(applied.notice.unwrap().contains("raised to 750"));
+    assert_eq!(unit.limits(), (750, 750));
+    let unit = Unit::new(", tls_max_sessions: 900");
+    unit.install(&grant());
+    assert_eq!(unit.limits(), (750, 900));
+}
+
+#[test]
+fn forged_expired_and_other_models_licences_are_refused() {
+    let unit = Unit::new("");
+    let text = unit.key.issue(&grant()).unwrap();
+    let forged = text.replace("tier: 750", "tier: 1000");
+    let install = |text: String| unit.lab.call(&Request::InstallLicence { text });
+    assert_eq!(install(forged), refused(GrantError::Forged));
+    assert_eq!(install("licence".into()), refused(GrantError::Malformed));
+    let other = IssuerKey::from_pem(&IssuerKey::generate().unwrap()).unwrap();
+    assert_eq!(
+        install(other.issue(&grant()).unwrap()),
+        refused(GrantError::Forged)
+    );
+    let expired = Grant {
+        expires: Some(86_400),
+        ..grant()
+    };
+    assert_eq!(unit.install(&expired), refused(GrantError::Expired));
+    let theirs = Grant {
+        model: Model::by_name("ASA5540").unwrap(),
+        ..grant()
+    };
+    let (theirs_name, ours) = ("ASA5540", "ASA5520");
+    assert_eq!(
+        unit.install(&theirs),
+        refused(GrantError::OtherModel {
+            theirs: theirs_name,
+            ours
+        })
+    );
+    assert_eq!(unit.installed(), []);
+    assert_eq!(unit.limits(), (2, 300));
+}
+
+#[test]
+fn a_serial_number_is_installed_once() {
+    let unit = Unit::new("");
+    unit.install(&grant());
+    let again = Failure::LicenceInstalled { serial: 17 };
+    assert_eq!(unit.install(&grant()), Response::Failed(again));
+}
+
+#[test]
+fn a_file_that_was_changed_where_it_lies_does_not_count() {
+    let unit = Unit::new("");
+    unit.install(&grant());
+    let file = unit.lab.dir.join("licences/17.licence");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("tier: 750", "tier: 1000")).unwrap();
+    fs::write(file.with_file_name("18.licence"), text).unwrap();
+    let problems: Vec<_> = unit.installed().into_iter().map(|l| l.problem).collect();
+    assert_eq!(
+        problems,
+        [GrantError::Forged, GrantError::Malformed].map(|e| Some(e.to_string()))
+    );
+    unit.lab.call(&Request::SetTlsLimit { sessions: 500 });
+    assert_eq!(unit.limits(), (2, 500));
+}
+
+#[test]
+fn without_issuers_no_licence_is_taken() {
+    let lab = Lab::new();
+    lab.write("license: {model: ASA5520}\n");
+    let _control = lab.start();
+    let key = IssuerKey::from_pem(&IssuerKey::generate().unwrap()).unwrap();
+    let text = key.issue(&grant()).unwrap();
+    let response = lab.call(&Request::InstallLicence { text });
+    assert_eq!(response, Response::Failed(Failure::NoIssuers));
+}
+
+#[test]
+fn a_full_disk_is_told_and_nothing_changes() {
+    let unit = Unit::new("");
+    let folder = unit.lab.dir.join("licences");
+    fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink("/dev/full", folder.join(".new")).unwrap();
+    let Response::Failed(Failure::LicenceFile { reason }) = unit.install(&grant()) else {
+        panic!("taken")
+    };
+    assert!(reason.contains("No space left"), "{reason}");
+    assert_eq!(unit.limits(), (2, 300));
+    assert!(matches!(unit.install(&grant()), Response::Applied(_)));
+}
+
+#[test]
+fn licences_survive_a_restart_of_control() {
+    let unit = Unit::new("");
+    unit.install(&grant());
+    let Unit { lab, _control, .. } = unit;
+    _control.kill();
+    let _control = lab.start();
+    let dataplane = DataPlane::start(&lab.dir);
+    dataplane.take(1);
+    assert_eq!(dataplane.limits().uc_sessions, 750);
+}
