@@ -14,8 +14,8 @@ pub use client::{CallError, call};
 pub use frame::{FRAME_OCTETS_MAX, FrameError, read, write};
 pub use line::{from_line, to_line};
 pub use message::{
-    Applied, Configuration, Failure, Granted, InstalledLicence, Request, Response, Status,
-    TlsLimit, Version,
+    Applied, AuditRecord, Configuration, Failure, Granted, InstalledLicence, Request, Response,
+    Status, TlsLimit, Version,
 };
 
 /// File name of the socket in the runtime directory.

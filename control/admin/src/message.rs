@@ -51,6 +51,39 @@ pub enum Request {
     Configuration,
 }
 
+impl Request {
+    /// The command that asks it, in the operator's words.
+    #[must_use]
+    pub fn command(&self) -> String {
+        match self {
+            Self::Apply { path, .. } => format!("apply {path}"),
+            Self::SetTlsLimit { sessions } => format!("tls-proxy maximum-sessions {sessions}"),
+            Self::ClearConfiguration { standby: false } => "clear-configuration".into(),
+            Self::ClearConfiguration { standby: true } => "clear-configuration --standby".into(),
+            Self::Rollback { version: None } => "rollback".into(),
+            Self::Rollback {
+                version: Some(version),
+            } => format!("rollback {version}"),
+            Self::InstallLicence { .. } => "license install".into(),
+            Self::RemoveLicence { serial } => format!("license remove {serial}"),
+            Self::Licences => "license show".into(),
+            Self::Status => "show status".into(),
+            Self::History => "history".into(),
+            Self::TlsLimit => "tls-proxy maximum-sessions ?".into(),
+            Self::Configuration => "show configuration".into(),
+        }
+    }
+
+    /// Whether it changes nothing.
+    #[must_use]
+    pub const fn is_look(&self) -> bool {
+        matches!(
+            self,
+            Self::Licences | Self::Status | Self::History | Self::TlsLimit | Self::Configuration
+        )
+    }
+}
+
 /// What control answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -127,6 +160,12 @@ pub enum Failure {
     /// Not every worker has taken it in time; it stays wanted.
     #[error("taken, but not every worker of the data plane has acknowledged it yet")]
     NotAcknowledged,
+    /// Who asks has not the role for it.
+    #[error("not allowed: this takes the role '{role}', see 'access' in the configuration")]
+    Denied {
+        /// The role that it takes.
+        role: String,
+    },
     /// Nothing runs yet.
     #[error("no configuration runs; put one in force with 'ucproxy apply FILE'")]
     NoConfiguration,
@@ -266,4 +305,24 @@ pub struct Granted {
     pub class: String,
     /// First second since 1970 at which it no longer holds; `None` for ever.
     pub expires: Option<u64>,
+}
+
+/// A line of the audit log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRecord {
+    /// When, seconds since 1970.
+    pub time: u64,
+    /// User id of who asked.
+    pub uid: u32,
+    /// That user's name.
+    pub user: String,
+    /// The process that asked.
+    pub pid: i32,
+    /// The command.
+    pub command: String,
+    /// `applied`, `refused` (the configuration has errors), `denied` (the role is missing),
+    /// `failed`, or `malformed`.
+    pub outcome: String,
+    /// The generation, or the reason.
+    pub detail: Option<String>,
 }

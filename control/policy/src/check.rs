@@ -21,6 +21,7 @@ use trust::Store;
 
 pub use license::{Appliance, Bounds, Licensed};
 
+use crate::access::Access;
 use crate::document::Findings;
 use crate::files::Files;
 use crate::raw::RawPolicy;
@@ -36,6 +37,8 @@ pub(crate) struct Checked {
     pub(crate) secrets: Vec<Secret>,
     /// What is licensed; `None` when the licence makes no sense.
     pub(crate) licensed: Option<Licensed>,
+    /// Who may ask control for what.
+    pub(crate) access: Access,
 }
 
 /// Checks everything, noting all that is wrong; the result is for use only if nothing was.
@@ -105,5 +108,6 @@ pub(crate) fn check(
         owned,
         secrets,
         licensed,
+        access: Access::of(&raw.access),
     }
 }

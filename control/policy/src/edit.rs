@@ -9,8 +9,8 @@ use crate::yaml;
 const SECTION: &str = "license";
 const LIMIT: &str = "tls_max_sessions";
 
-/// What clearing a configuration leaves: what the unit is, not what it does.
-const KEPT: [&str; 3] = ["runtime", "devices", SECTION];
+/// What clearing a configuration leaves: what the unit is and who may change it, not what it does.
+const KEPT: [&str; 4] = ["runtime", "devices", SECTION, "access"];
 
 /// The configuration with `license.tls_max_sessions` set to `sessions`.
 ///
@@ -58,7 +58,7 @@ fn inserted(text: &str, doc: &Document, section: NodeId, value: &str) -> Option<
     ])
 }
 
-/// The configuration after it was cleared: threads, devices and licences stay, and the TLS proxy
+/// The configuration after it was cleared: threads, devices, licences and access stay, and the TLS proxy
 /// limit is `tls_limit`, if licences limit anything.
 #[must_use]
 pub fn cleared(text: &str, tls_limit: Option<u32>) -> Option<String> {

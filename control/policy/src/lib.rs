@@ -9,6 +9,7 @@
 //! Deliberately absent: shared memory and sockets (`ucproxy-control`), licence arithmetic
 //! (`license`), and what an application's options mean (its own crate).
 
+mod access;
 mod catalog;
 mod check;
 mod compile;
@@ -29,6 +30,7 @@ mod value;
 mod write;
 mod yaml;
 
+pub use access::{Access, Role, touches_secrets};
 pub use check::{Appliance, Bounds, Licensed};
 pub use diff::{Change, diff};
 pub use edit::{cleared, with_tls_limit};

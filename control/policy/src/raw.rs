@@ -3,6 +3,7 @@
 //! Values are in range and of the right kind when they get here; whether they fit each other is
 //! for `check`.
 
+mod access;
 mod apps;
 mod license;
 mod network;
@@ -10,6 +11,7 @@ mod runtime;
 mod settings;
 mod trust;
 
+pub(crate) use access::RawAccess;
 pub(crate) use apps::{
     Auth, ClientSecurity, RawApplication, RawClientTls, RawListener, RawServerTls, RawSource,
     ServerSecurity,
@@ -55,6 +57,8 @@ section! {
         license: RawLicense, nested;
         /// Limits below those of the licence.
         limits: RawLimits, nested;
+        /// Who may ask the control process for what.
+        access: RawAccess, nested;
     }
 }
 

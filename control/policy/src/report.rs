@@ -5,6 +5,7 @@ use core::fmt;
 use abi::policy::PolicyImage;
 use abi::secrets::Secret;
 
+use crate::access::Access;
 use crate::check::{self, Checked, Licensed};
 use crate::compile;
 use crate::document::Findings;
@@ -21,6 +22,8 @@ pub struct Policy {
     pub secrets: Vec<Secret>,
     /// What is licensed, and the limits in force.
     pub licensed: Licensed,
+    /// Who may ask control for what.
+    pub access: Access,
 }
 
 impl fmt::Debug for Policy {
@@ -80,6 +83,7 @@ fn policy(checked: Checked) -> Option<Policy> {
     Some(Policy {
         image: compile::image(&checked),
         licensed: checked.licensed?,
+        access: checked.access,
         secrets: checked.secrets,
     })
 }

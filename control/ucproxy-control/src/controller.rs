@@ -1,5 +1,6 @@
 //! What is wanted, what is in force, and how the one becomes the other.
 
+mod allowed;
 mod change;
 mod entitled;
 
@@ -16,6 +17,7 @@ use license::Grant;
 use policy::{Finding, Folder, Policy, Report, Severity};
 
 use crate::args::Args;
+use crate::audit::Audit;
 use crate::clock;
 use crate::licences::Licences;
 use crate::link::{KeysError, Link, Progress};
@@ -80,6 +82,7 @@ pub(crate) struct Controller {
     args: Args,
     versions: Versions,
     licences: Licences,
+    audit: Audit,
     /// The latest time that was seen, seconds since 1970: a clock set back revives no licence.
     latest: u64,
     /// The limits that the data plane was last told.
@@ -100,6 +103,7 @@ impl Controller {
         Self {
             versions: Versions::of(args.state_dir()),
             licences: Licences::of(args.state_dir()),
+            audit: Audit::of(args.state_dir()),
             latest: started,
             told: None,
             args,
@@ -145,6 +149,9 @@ impl Controller {
 
     /// Answers an operator, or notes who waits for an answer.
     pub(crate) fn handle(&mut self, call: Call, now: Instant) {
+        if let Err(failure) = self.may_ask(&call.peer, &call.request) {
+            return send(&call.reply, Response::Failed(failure));
+        }
         match call.request {
             Request::Status => send(&call.reply, Response::Status(self.status())),
             Request::TlsLimit => send(&call.reply, self.tls_limit()),
@@ -163,7 +170,11 @@ impl Controller {
     /// Changes what runs, now or once the changes before are through.
     fn change(&mut self, call: Call, now: Instant) {
         if self.pending.is_none() {
-            return match self.proposal(call.request) {
+            let proposal = self.proposal(call.request).and_then(|proposal| {
+                self.may_propose(&call.peer, &proposal)?;
+                Ok(proposal)
+            });
+            return match proposal {
                 Ok(proposal) => self.apply(proposal, &call.peer, call.reply, now),
                 Err(failure) => send(&call.reply, Response::Failed(failure)),
             };
@@ -227,8 +238,18 @@ impl Controller {
                 Severity::Warning => tracing::warn!("{text}"),
             }
         }
-        let about = about(change, &Peer::own());
-        let Some(wanted) = self.wanted_of(source, about, report.policy) else {
+        let peer = Peer::own();
+        let path = source.path.clone();
+        let about = about(change, &peer);
+        let taken = self.wanted_of(source, about, report.policy);
+        let outcome = if taken.is_some() {
+            "applied"
+        } else {
+            "refused"
+        };
+        // Logged if it cannot be recorded.
+        drop(self.audit.record(&peer, change, outcome, Some(path)));
+        let Some(wanted) = taken else {
             tracing::error!("configuration has errors and is not taken up");
             return false;
         };
@@ -279,6 +300,7 @@ impl Controller {
         }
         let before = self.wanted.replace(wanted);
         self.refresh_limits();
+        self.open_socket();
         before
     }
 

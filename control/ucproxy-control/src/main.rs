@@ -8,6 +8,7 @@
 //! applied last is in the state directory, what is in force is in shared memory.
 
 mod args;
+mod audit;
 mod clock;
 mod controller;
 mod licences;
@@ -31,6 +32,7 @@ use signal_hook::iterator::Signals;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::Args;
+use crate::audit::Audit;
 use crate::controller::Controller;
 use crate::lock::{Lock, LockError};
 use crate::server::Call;
@@ -38,8 +40,8 @@ use crate::server::Call;
 /// Why the process ends badly.
 #[derive(Debug, thiserror::Error)]
 enum MainError {
-    #[error("runtime directory {0}: {1}")]
-    RuntimeDir(String, #[source] io::Error),
+    #[error("directory {0}: {1}")]
+    Dir(String, #[source] io::Error),
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error("signals: {0}")]
@@ -82,11 +84,14 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> Result<(), MainError> {
     let dir = &args.runtime_dir;
-    make_dir(dir).map_err(|e| MainError::RuntimeDir(dir.display().to_string(), e))?;
+    for dir in [dir, args.state_dir()] {
+        make_dir(dir).map_err(|e| MainError::Dir(dir.display().to_string(), e))?;
+    }
     let _lock = Lock::take(dir)?;
     let (events, inbox) = mpsc::channel();
     watch_signals(events.clone()).map_err(MainError::Signals)?;
-    let socket = server::serve(dir, events).map_err(MainError::Server)?;
+    let socket =
+        server::serve(dir, Audit::of(args.state_dir()), events).map_err(MainError::Server)?;
     let mut controller = Controller::new(args, clock::wall_seconds());
     controller.start();
     work(&mut controller, &inbox);

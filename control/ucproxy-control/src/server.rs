@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use admin::{Failure, FrameError, Request, Response, SOCKET_NAME};
 
 use crate::Event;
+use crate::audit::Audit;
 use crate::clock;
 use crate::peer::Peer;
 
@@ -33,7 +34,11 @@ pub(crate) struct Call {
 }
 
 /// Starts serving the socket in `runtime_dir`; returns its path.
-pub(crate) fn serve(runtime_dir: &Path, events: Sender<Event>) -> io::Result<PathBuf> {
+pub(crate) fn serve(
+    runtime_dir: &Path,
+    audit: Audit,
+    events: Sender<Event>,
+) -> io::Result<PathBuf> {
     let path = runtime_dir.join(SOCKET_NAME);
     // Bound under another name, so that nobody can connect before the mode is right. What a dead
     // process left is of no use: we hold the lock.
@@ -47,11 +52,17 @@ pub(crate) fn serve(runtime_dir: &Path, events: Sender<Event>) -> io::Result<Pat
     fs::rename(&staged, &path)?;
     std::thread::Builder::new()
         .name("admin".into())
-        .spawn(move || accept(&listener, &events))?;
+        .spawn(move || accept(&listener, &audit, &events))?;
     Ok(path)
 }
 
-fn accept(listener: &UnixListener, events: &Sender<Event>) {
+/// Lets others than the owner connect, or not; what they may ask is decided by their groups.
+pub(crate) fn open_to_others(runtime_dir: &Path, open: bool) -> io::Result<()> {
+    let mode = if open { 0o666 } else { 0o600 };
+    fs::set_permissions(runtime_dir.join(SOCKET_NAME), Permissions::from_mode(mode))
+}
+
+fn accept(listener: &UnixListener, audit: &Audit, events: &Sender<Event>) {
     let clients = Arc::new(AtomicUsize::new(0));
     for stream in listener.incoming() {
         let Ok(stream) = stream else {
@@ -64,10 +75,11 @@ fn accept(listener: &UnixListener, events: &Sender<Event>) {
             continue;
         }
         let (events, count) = (events.clone(), Arc::clone(&clients));
+        let audit = audit.clone();
         let spawned = std::thread::Builder::new()
             .name("client".into())
             .spawn(move || {
-                serve_client(stream, &events);
+                serve_client(stream, &audit, &events);
                 count.fetch_sub(1, Ordering::AcqRel);
             });
         if spawned.is_err() {
@@ -76,7 +88,7 @@ fn accept(listener: &UnixListener, events: &Sender<Event>) {
     }
 }
 
-fn serve_client(stream: UnixStream, events: &Sender<Event>) {
+fn serve_client(stream: UnixStream, audit: &Audit, events: &Sender<Event>) {
     let Ok(peer) = Peer::of(&stream) else {
         return;
     };
@@ -84,24 +96,28 @@ fn serve_client(stream: UnixStream, events: &Sender<Event>) {
         stream: &stream,
         deadline: clock::monotonic() + REQUEST_TIMEOUT,
     };
-    let request = match admin::read(&mut reader) {
+    let request: Request = match admin::read(&mut reader) {
         Ok(request) => request,
         Err(FrameError::Io(_)) => return,
         Err(FrameError::TooLong(_) | FrameError::Malformed) => {
+            // Logged if it cannot be recorded; the answer is a refusal already.
+            drop(audit.record(&peer, "", "malformed", None));
             return answer(stream, &Response::Failed(Failure::Malformed));
         }
     };
+    let asked = request.clone();
     let (reply, response) = mpsc::channel();
     let call = Event::Call(Call {
         request,
-        peer,
+        peer: peer.clone(),
         reply,
     });
     let response = match events.send(call) {
         Ok(()) => response.recv().ok(),
         Err(_) => None,
     };
-    let response = response.unwrap_or(Response::Failed(Failure::Ending));
+    let mut response = response.unwrap_or(Response::Failed(Failure::Ending));
+    audit.answered(&peer, &asked, &mut response);
     answer(stream, &response);
 }
 

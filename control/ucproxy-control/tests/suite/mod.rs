@@ -1,3 +1,4 @@
+mod access;
 mod admin_socket;
 mod dataplane;
 mod harness;
