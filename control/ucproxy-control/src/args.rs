@@ -1,5 +1,6 @@
 //! The command line.
 
+use core::net::{AddrParseError, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
@@ -17,9 +18,23 @@ pub(crate) struct Args {
     /// Configuration to start with; without it, or when it has errors, what was applied last
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Where Prometheus finds metrics, or 'off'
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9464", value_parser = metrics)]
+    pub(crate) metrics: Metrics,
     /// Write logs as JSON
     #[arg(long)]
     pub(crate) log_json: bool,
+}
+
+/// Where metrics are served, if they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Metrics(pub(crate) Option<SocketAddr>);
+
+fn metrics(text: &str) -> Result<Metrics, AddrParseError> {
+    match text {
+        "off" => Ok(Metrics(None)),
+        address => address.parse().map(|address| Metrics(Some(address))),
+    }
 }
 
 impl Args {

@@ -19,8 +19,10 @@ use policy::{Finding, Folder, Policy, Report, Severity};
 use crate::args::Args;
 use crate::audit::Audit;
 use crate::clock;
+use crate::http::Scrape;
 use crate::licences::Licences;
 use crate::link::{KeysError, Link, Progress};
+use crate::metrics;
 use crate::peer::Peer;
 use crate::server::Call;
 use crate::store::Source;
@@ -436,6 +438,13 @@ impl Controller {
             }
             self.problem = problem;
         }
+    }
+
+    /// Answers a scraper.
+    pub(crate) fn scrape(&self, reply: &Scrape) {
+        let layout = self.link.as_ref().map(Link::layout);
+        // One that has left does not mind.
+        drop(reply.send(metrics::page(&self.status(), layout)));
     }
 
     fn history(&self) -> Response {

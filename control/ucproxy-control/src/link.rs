@@ -93,6 +93,11 @@ impl Link {
         release(self.region);
     }
 
+    /// What is in the shared memory.
+    pub(crate) const fn layout(&self) -> &Layout<'static> {
+        &self.layout
+    }
+
     /// The data plane's process.
     pub(crate) fn pid(&self) -> u64 {
         self.layout.pid()

@@ -11,9 +11,11 @@ mod args;
 mod audit;
 mod clock;
 mod controller;
+mod http;
 mod licences;
 mod link;
 mod lock;
+mod metrics;
 mod peer;
 mod server;
 mod store;
@@ -31,9 +33,10 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::Args;
+use crate::args::{Args, Metrics};
 use crate::audit::Audit;
 use crate::controller::Controller;
+use crate::http::Scrape;
 use crate::lock::{Lock, LockError};
 use crate::server::Call;
 
@@ -55,6 +58,8 @@ enum MainError {
 enum Event {
     /// An operator asks.
     Call(Call),
+    /// Somebody wants the page of metrics.
+    Scrape(Scrape),
     /// Read the configuration file again.
     Reload,
     /// End.
@@ -90,6 +95,7 @@ fn run(args: Args) -> Result<(), MainError> {
     let _lock = Lock::take(dir)?;
     let (events, inbox) = mpsc::channel();
     watch_signals(events.clone()).map_err(MainError::Signals)?;
+    serve_metrics(args.metrics, &events);
     let socket =
         server::serve(dir, Audit::of(args.state_dir()), events).map_err(MainError::Server)?;
     let mut controller = Controller::new(args, clock::wall_seconds());
@@ -101,12 +107,24 @@ fn run(args: Args) -> Result<(), MainError> {
     Ok(())
 }
 
+/// Serves metrics if it can: the proxy does not depend on being watched.
+fn serve_metrics(metrics: Metrics, events: &Sender<Event>) {
+    let Some(address) = metrics.0 else {
+        return;
+    };
+    match http::serve(address, events.clone()) {
+        Ok(address) => tracing::info!(%address, "metrics served"),
+        Err(error) => tracing::warn!(%address, %error, "metrics are not served"),
+    }
+}
+
 /// Serves events and looks after the data plane until told to stop.
 fn work(controller: &mut Controller, inbox: &Receiver<Event>) {
     loop {
         let wait = controller.tick(clock::monotonic());
         match inbox.recv_timeout(wait) {
             Ok(Event::Call(call)) => controller.handle(call, clock::monotonic()),
+            Ok(Event::Scrape(reply)) => controller.scrape(&reply),
             Ok(Event::Reload) => controller.reload(),
             Err(RecvTimeoutError::Timeout) => {}
             Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return controller.end(),

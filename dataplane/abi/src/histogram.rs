@@ -81,6 +81,15 @@ impl Snapshot {
         self.sum
     }
 
+    /// How many values were counted in buckets that end at `nanos` or before. Buckets end right
+    /// before each power of two, so that the count is exact for one less than such a power.
+    #[must_use]
+    pub fn up_to(&self, nanos: u64) -> u64 {
+        let ends_by = |(index, _): &(usize, &u64)| upper_bound(*index) <= nanos;
+        let counts = self.buckets.iter().enumerate().take_while(ends_by);
+        counts.fold(0, |sum: u64, (_, n)| sum.saturating_add(*n))
+    }
+
     /// Upper bound, in nanoseconds, of the bucket that holds the `per_mille`-th value; `None`
     /// when nothing was counted.
     #[must_use]
@@ -133,6 +142,20 @@ mod tests {
             assert!(value <= upper_bound(index), "{value}");
             assert!(index == 0 || value > upper_bound(index - 1), "{value}");
         }
+    }
+
+    #[test]
+    fn values_up_to_a_power_of_two_are_counted_exactly() {
+        let words: Vec<AtomicU64> = (0..HISTOGRAM_WORDS).map(|_| AtomicU64::new(0)).collect();
+        let histogram = Histogram::new(&words).unwrap();
+        for value in 0..5_000 {
+            histogram.record(value, 1);
+        }
+        let snapshot = histogram.snapshot();
+        for power in 0..13 {
+            assert_eq!(snapshot.up_to((1 << power) - 1), (1 << power).min(5_000));
+        }
+        assert_eq!(snapshot.up_to(u64::MAX), 5_000);
     }
 
     #[test]

@@ -6,10 +6,10 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 
-use abi::Limits;
 use abi::layout::{LAYOUT_VERSION, Layout, REGION_NAME, Shape};
 use abi::policy::PolicyImage;
 use abi::secrets::{self, Request, Response, SOCKET_NAME, Secret};
+use abi::{Counter, Limits};
 use shm::Region;
 
 use super::harness::{SOON, until};
@@ -79,6 +79,11 @@ impl DataPlane {
 
     pub(super) fn limits(&self) -> Limits {
         self.layout.limits().unwrap().load()
+    }
+
+    /// Counts something on worker 0.
+    pub(super) fn count(&self, counter: Counter, n: u64) {
+        self.layout.counters(0).unwrap().add(counter, n);
     }
 
     /// The keys of the next push.

@@ -63,6 +63,11 @@ impl Lab {
         })
     }
 
+    /// How control is, if it answers.
+    pub(super) fn try_status(&self) -> Option<Response> {
+        admin::call(&self.dir, &Request::Status, SOON).ok()
+    }
+
     pub(super) fn status(&self) -> Status {
         match self.call(&Request::Status) {
             Response::Status(status) => status,

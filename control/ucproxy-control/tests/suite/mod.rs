@@ -3,6 +3,7 @@ mod admin_socket;
 mod dataplane;
 mod harness;
 mod licences;
+mod metrics;
 mod process;
 mod restarts;
 mod start;

@@ -13,6 +13,11 @@ pub(super) struct Control {
 
 impl Control {
     pub(super) fn spawn(dir: &Path, config: Option<&Path>) -> Self {
+        // A port of its own for each of the many that run at once.
+        Self::spawn_with(dir, config, &["--metrics", "127.0.0.1:0"])
+    }
+
+    pub(super) fn spawn_with(dir: &Path, config: Option<&Path>, args: &[&str]) -> Self {
         let log = dir.join("control.log");
         let errors = File::options()
             .create(true)
@@ -21,6 +26,7 @@ impl Control {
             .unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_ucproxy-control"));
         command.arg("--runtime-dir").arg(dir);
+        command.args(args);
         if let Some(config) = config {
             command.arg("--config").arg(config);
         }
