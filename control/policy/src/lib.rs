@@ -23,6 +23,7 @@ mod pki;
 mod raw;
 mod reference;
 mod report;
+mod schema;
 mod section;
 #[cfg(test)]
 mod tests;
@@ -38,3 +39,4 @@ pub use files::{FILE_OCTETS_MAX, FileContent, FileError, Files, Folder};
 pub use finding::{Finding, Place, Problem, Severity};
 pub use reference::reference;
 pub use report::{Policy, Report};
+pub use schema::schema;

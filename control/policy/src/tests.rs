@@ -29,6 +29,15 @@ fn the_reference_page_is_the_printed_one() {
 }
 
 #[test]
+fn the_schema_is_the_printed_one() {
+    let schema = include_str!("../../../docs/ucproxy.schema.json");
+    assert!(
+        schema == crate::schema(),
+        "docs/ucproxy.schema.json is out of date; write it anew with 'ucproxy reference --schema'"
+    );
+}
+
+#[test]
 fn the_reference_page_has_every_option_of_every_application() {
     let text = EXAMPLE.replacen(
         "    listeners:\n",

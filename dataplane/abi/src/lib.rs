@@ -14,6 +14,7 @@ pub mod layout;
 pub mod limits;
 pub mod now;
 pub mod policy;
+pub mod provision;
 pub mod publish;
 pub mod reason;
 pub mod records;

@@ -346,6 +346,8 @@ pub struct TlsSettings {
     pub provider: TlsProvider,
     /// A handshake that takes longer is given up, in milliseconds.
     pub handshake_ms: u32,
+    /// Handshakes in progress that one source (IPv4 address, IPv6 /64) may have with one worker.
+    pub handshakes_per_source: u32,
 }
 
 impl Default for TlsSettings {
@@ -353,6 +355,7 @@ impl Default for TlsSettings {
         Self {
             provider: TlsProvider::default(),
             handshake_ms: 20_000,
+            handshakes_per_source: 512,
         }
     }
 }
@@ -364,8 +367,6 @@ pub struct RtpSettings {
     pub replay_window: u16,
     /// SSRCs that one direction of a stream may have at once.
     pub sources_max: u8,
-    /// A call whose media is silent for this long is reported idle, in milliseconds; 0 never.
-    pub idle_ms: u32,
 }
 
 impl Default for RtpSettings {
@@ -373,7 +374,6 @@ impl Default for RtpSettings {
         Self {
             replay_window: 128,
             sources_max: 8,
-            idle_ms: 0,
         }
     }
 }

@@ -63,7 +63,6 @@ reasons! {
     NoBuffer "no-buffer" "the packet pool is empty";
     TxFull "tx-full" "the port's transmit ring is full";
     HandoffFull "handoff-full" "the ring to the owning worker is full";
-    NoPolicy "no-policy" "no policy has been published yet";
     IpTooBig "ip-too-big" "packet larger than the MTU of its way out";
 
     // TCP.
@@ -78,6 +77,7 @@ reasons! {
     IdleTimeout "idle-timeout" "nothing was said for too long";
     LegClosed "leg-closed" "session ended while data was on its way";
     TcpOutOfWindow "tcp-out-of-window" "segment beyond the window that was announced";
+    TcpEarly "tcp-early" "data that overtook the third packet of its handshake";
 
     // TLS.
     TlsMalformed "tls-malformed" "bytes that are no TLS record or handshake message";
@@ -104,6 +104,7 @@ reasons! {
     LimitPhoneProxySessions "limit-phone-proxy-sessions" "phone proxy session limit reached";
     LimitSrtpSessions "limit-srtp-sessions" "SRTP session limit reached";
     LimitHandshakes "limit-handshakes" "too many half-open handshakes";
+    LimitHandshakesPerSource "limit-handshakes-per-source" "too many half-open handshakes of one source";
     ImeUnlicensed "ime-unlicensed" "IME licence is missing";
     SessionTableFull "session-table-full" "no room for another session";
 

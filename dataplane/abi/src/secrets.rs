@@ -1,4 +1,5 @@
-//! Private keys on their way from control to the data plane.
+//! Private keys on their way from control to the data plane, and static media streams, which
+//! hold keys too, from the operator.
 //!
 //! They travel over the data plane's socket (`dataplane.sock` in the runtime directory, mode
 //! 0600), never through memory that a reader of statistics can map. A message is its length as
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
 use crate::policy::KeyId;
+use crate::provision::{StaticOutcome, StaticStream};
 
 /// File name of the data plane's socket in the runtime directory.
 pub const SOCKET_NAME: &str = "dataplane.sock";
@@ -52,6 +54,15 @@ pub enum Request {
         /// The keys.
         keys: Vec<Secret>,
     },
+    /// Opens media streams that no signalling sets up; answered by [`Provisioned`].
+    PutStreams {
+        /// Layout version of the sender.
+        layout_version: u64,
+        /// Whether all that were opened so before are closed first.
+        first: bool,
+        /// The streams, as many as fit a message.
+        streams: Vec<StaticStream>,
+    },
 }
 
 /// What the data plane answers.
@@ -63,6 +74,17 @@ pub enum Response {
     WrongVersion(u64),
     /// The message does not decode or is too long.
     Malformed,
+}
+
+/// What became of static streams.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Provisioned {
+    /// Of each, in order.
+    Done(Vec<StaticOutcome>),
+    /// No worker runs yet, or they take too long.
+    NotNow,
+    /// Layout versions differ; the data plane's is given.
+    WrongVersion(u64),
 }
 
 /// Encodes a message with its length in front; the caller wipes the result.

@@ -34,6 +34,13 @@ const fn size_unsaid(is_ipv6: bool) -> u16 {
 /// Value of the window scale field of a peer that does not scale; the largest scale is 14.
 const UNSCALED: u32 = 15;
 
+/// Time after a SYN in which what the client says next may overtake its third packet, or that be
+/// lost and sent again.
+const EARLY: Duration = Duration::from_secs(4);
+
+/// Places for the times of SYNs, a power of two.
+const PLACES: usize = 4_096;
+
 /// Time in which all cookies are made with one key. The cookies of one period hold good until
 /// the next one ends, so between one and two periods.
 const PERIOD: Duration = Duration::from_secs(64);
@@ -75,6 +82,38 @@ pub struct Cookies {
     mtu: [u16; 2],
     window_shift: u8,
     window: u16,
+    answered: Answered,
+}
+
+/// When SYNs were last answered, by a hash of their flows: a fixed number of times, of which a
+/// flood may overwrite any. What is lost by that is a reset here and there.
+#[derive(Debug)]
+struct Answered(Box<[Option<Now>]>);
+
+impl Answered {
+    fn new() -> Self {
+        Self(vec![None; PLACES].into_boxed_slice())
+    }
+
+    /// The place of a flow (FNV-1a).
+    fn place(&mut self, segment: &Segment<'_>) -> Option<&mut Option<Now>> {
+        let ends = [segment.local(), segment.remote()].map(endpoint_bytes);
+        let hash = ends.iter().flatten().fold(0x811c_9dc5_u32, |hash, octet| {
+            (hash ^ u32::from(*octet)).wrapping_mul(0x0100_0193)
+        });
+        self.0.get_mut((hash ^ hash >> 16) as usize & (PLACES - 1))
+    }
+
+    fn note(&mut self, segment: &Segment<'_>, now: Now) {
+        if let Some(place) = self.place(segment) {
+            *place = Some(now);
+        }
+    }
+
+    fn lately(&mut self, segment: &Segment<'_>, now: Now) -> bool {
+        let at = self.place(segment).and_then(|place| *place);
+        at.is_some_and(|at| now.since(at) < EARLY)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -107,6 +146,7 @@ impl Cookies {
             mtu: [params.mss(false), params.mss(true)],
             window_shift: params.window_shift(),
             window: params.first_window(),
+            answered: Answered::new(),
         }
     }
 
@@ -150,6 +190,7 @@ impl Cookies {
             sack_permitted: options.sack,
             ..empty()
         };
+        self.answered.note(&segment, now);
         if segment::send(&segment.reply(&answer), &answer, tx) {
             Ok(())
         } else {
@@ -161,8 +202,10 @@ impl Cookies {
     ///
     /// # Errors
     ///
-    /// [`Reason::TcpBadCookie`] if it answers no SYN-ACK of the last one to two minutes,
-    /// [`Reason::TcpNoFlow`] if it cannot be a third packet, or why it is malformed.
+    /// [`Reason::TcpBadCookie`] if it answers no SYN-ACK of the last one to two minutes;
+    /// [`Reason::TcpEarly`] if the client may only just have been answered, and must not be reset
+    /// because what is missing will be sent again; [`Reason::TcpNoFlow`] if it cannot be a third
+    /// packet; or why it is malformed.
     pub fn on_ack(&mut self, packet: &[u8], now: Now) -> Result<Accepted, Reason> {
         let segment = Segment::parse(packet)?;
         let Some(ack) = segment.ack.filter(|_| !segment.syn && !segment.rst) else {
@@ -181,7 +224,11 @@ impl Cookies {
             &self.previous
         };
         if self.make(period, &segment, client_isn, server_isn & 0xff) != server_isn {
-            return Err(Reason::TcpBadCookie);
+            return Err(if self.answered.lately(&segment, now) {
+                Reason::TcpEarly
+            } else {
+                Reason::TcpBadCookie
+            });
         }
         let options = Options::from_bits(server_isn);
         Ok(Accepted {

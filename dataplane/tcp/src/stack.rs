@@ -33,6 +33,8 @@ pub(crate) struct Stack {
     /// Window and its scale as announced in our SYN.
     first_window: u16,
     window_shift: u8,
+    /// When the keepalive is due that the socket waits for, if it waits for nothing else.
+    idle_until: Option<Now>,
 }
 
 impl Stack {
@@ -65,6 +67,7 @@ impl Stack {
             isn,
             first_window,
             window_shift,
+            idle_until: None,
         }
     }
 
@@ -178,16 +181,18 @@ impl Stack {
         Some(Now::ZERO + Duration::from_micros(micros))
     }
 
-    /// Whether the socket has just begun to wait for nothing but the next keepalive, if for that.
+    /// Whether the socket waits for nothing but the next keepalive, if for that. To be asked after
+    /// whatever may change it.
     ///
     /// smoltcp does not show which of its timers runs. The one for keepalives starts anew with
-    /// whatever is sent or received, and no other is due so much later.
+    /// what is sent or received, and no other is due exactly so much later.
     pub(crate) fn is_idle(&mut self, now: Now) -> bool {
+        let at = self.deadline(now);
         let keepalive = self.socket().keep_alive().map(Duration::from);
-        match (self.deadline(now), keepalive) {
-            (Some(at), Some(keepalive)) => at == Now::ZERO + micros(now) + keepalive,
-            (at, _) => at.is_none(),
-        }
+        let begins = keepalive.map(|keepalive| Now::ZERO + micros(now) + keepalive);
+        let is_idle = at.is_none() || at == begins || at == self.idle_until;
+        self.idle_until = at.filter(|_| is_idle);
+        is_idle
     }
 
     /// Sends packets no larger than `mtu` from now on; never raises the size.

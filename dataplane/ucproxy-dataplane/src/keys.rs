@@ -1,4 +1,5 @@
-//! Private keys, held for the trustpoints that a policy names.
+//! Private keys, held for the trustpoints that a policy names; and the socket that they, and
+//! static streams, come by.
 //!
 //! Control pushes them over a socket that only the owner can open; they are wiped when they are
 //! replaced. The management thread alone reads them, when it compiles a policy.
@@ -14,9 +15,11 @@ use std::time::Duration;
 
 use abi::layout::LAYOUT_VERSION;
 use abi::policy::KeyId;
-use abi::secrets::{self, MESSAGE_MAX, Request, Response};
+use abi::secrets::{self, MESSAGE_MAX, Provisioned, Request, Response};
 use shm::LockedBytes;
 use zeroize::Zeroizing;
+
+use crate::orders::Orders;
 
 /// A client that says nothing for this long is cut off.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -58,7 +61,7 @@ impl KeyStore {
 ///
 /// # Errors
 /// When the socket cannot be made.
-pub(crate) fn serve(path: &Path, store: KeyStore) -> io::Result<()> {
+pub(crate) fn serve(path: &Path, store: KeyStore, orders: Orders) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -69,7 +72,7 @@ pub(crate) fn serve(path: &Path, store: KeyStore) -> io::Result<()> {
         .name("keys".into())
         .spawn(move || {
             for stream in listener.incoming() {
-                if let Err(error) = stream.and_then(|stream| answer(stream, &store)) {
+                if let Err(error) = stream.and_then(|stream| answer(stream, &store, &orders)) {
                     tracing::warn!(%error, "key socket: client failed");
                 }
             }
@@ -77,21 +80,33 @@ pub(crate) fn serve(path: &Path, store: KeyStore) -> io::Result<()> {
     Ok(())
 }
 
-fn answer(mut stream: UnixStream, store: &KeyStore) -> io::Result<()> {
+fn answer(mut stream: UnixStream, store: &KeyStore, orders: &Orders) -> io::Result<()> {
     stream.set_read_timeout(Some(CLIENT_TIMEOUT))?;
     stream.set_write_timeout(Some(CLIENT_TIMEOUT))?;
     let response = match read_request(&mut stream)? {
         Some(Request::PutKeys { layout_version, .. }) if layout_version != LAYOUT_VERSION => {
-            Response::WrongVersion(LAYOUT_VERSION)
+            secrets::encode(&Response::WrongVersion(LAYOUT_VERSION))
         }
         Some(Request::PutKeys { keys, .. }) => {
             store.put(&keys)?;
             tracing::info!(keys = keys.len(), "keys received");
-            Response::Ok
+            secrets::encode(&Response::Ok)
         }
-        None => Response::Malformed,
+        Some(Request::PutStreams { layout_version, .. }) if layout_version != LAYOUT_VERSION => {
+            secrets::encode(&Provisioned::WrongVersion(LAYOUT_VERSION))
+        }
+        Some(Request::PutStreams { first, streams, .. }) => {
+            let outcomes = orders.carry_out(streams, first);
+            tracing::info!(
+                streams = outcomes.as_ref().map(Vec::len),
+                first,
+                "static streams"
+            );
+            secrets::encode(&outcomes.map_or(Provisioned::NotNow, Provisioned::Done))
+        }
+        None => secrets::encode(&Response::Malformed),
     };
-    match secrets::encode(&response) {
+    match response {
         Some(bytes) => stream.write_all(&bytes),
         None => Ok(()),
     }

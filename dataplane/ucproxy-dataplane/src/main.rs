@@ -6,6 +6,7 @@ mod args;
 mod boot;
 mod entropy;
 mod keys;
+mod orders;
 mod watch;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -26,6 +27,7 @@ use tracing_subscriber::EnvFilter;
 use crate::args::Args;
 use crate::boot::BootError;
 use crate::keys::KeyStore;
+use crate::orders::Orders;
 use crate::watch::Watch;
 
 /// Why the process ends badly.
@@ -80,9 +82,11 @@ fn run(args: &Args) -> Result<(), MainError> {
     let clock = Clock::calibrate();
     let layout = make_region(args)?;
     let keys = KeyStore::default();
-    keys::serve(&args.runtime_dir.join(SOCKET_NAME), keys.clone()).map_err(MainError::Keys)?;
+    let orders = Orders::default();
+    let socket = args.runtime_dir.join(SOCKET_NAME);
+    keys::serve(&socket, keys.clone(), orders.clone()).map_err(MainError::Keys)?;
     tracing::info!(runtime_dir = %args.runtime_dir.display(), "waiting for a policy");
-    Watch::new(layout, keys, clock, stop).run()
+    Watch::new(layout, keys, orders, clock, stop).run()
 }
 
 fn make_region(args: &Args) -> Result<Layout<'static>, MainError> {

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use crate::MainError;
 use crate::boot::{Running, boot_hash};
 use crate::keys::KeyStore;
+use crate::orders::Orders;
 
 /// Time between two looks at the shared memory. A policy is in force one look and one turn of
 /// the workers' housekeeping after it was published.
@@ -25,6 +26,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 pub(crate) struct Watch {
     layout: Layout<'static>,
     keys: KeyStore,
+    orders: Orders,
     clock: Clock,
     stop: Arc<AtomicBool>,
     /// The generation that was last looked at, good or bad.
@@ -43,12 +45,14 @@ impl Watch {
     pub(crate) fn new(
         layout: Layout<'static>,
         keys: KeyStore,
+        orders: Orders,
         clock: Clock,
         stop: Arc<AtomicBool>,
     ) -> Self {
         Self {
             layout,
             keys,
+            orders,
             clock,
             stop,
             seen: 0,
@@ -63,6 +67,7 @@ impl Watch {
             return Ok(());
         };
         let running = Running::start(self.layout, &policy, self.clock, &self.stop)?;
+        self.orders.open(&running.inboxes);
         self.devices = Some(policy.image.boot.devices.clone());
         self.layout.set_boot_hash(boot_hash(&policy.image));
         self.layout

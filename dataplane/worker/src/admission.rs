@@ -37,33 +37,40 @@ impl Admission {
         Self { limits, usage }
     }
 
+    /// Whether a session of `class` could be admitted now. Takes nothing: it spares a client that
+    /// would be refused anyhow its handshake, and us too.
+    ///
+    /// # Errors
+    /// As [`Admission::session`].
+    pub(crate) fn has_room(&self, class: LicenceClass) -> Result<(), Reason> {
+        self.check_licensed(class)?;
+        for &(pool, limit, reason) in pools(class) {
+            if self.usage.read(pool).in_use >= self.limits.get(limit) {
+                return Err(reason);
+            }
+        }
+        Ok(())
+    }
+
     /// Takes what one session of `class` needs, or nothing.
     ///
     /// # Errors
     /// The first limit that is in the way, in the order of `asa-uc-proxy.md` §7.4.
     pub(crate) fn session(&self, class: LicenceClass) -> Result<SessionPermit, Reason> {
+        self.check_licensed(class)?;
+        let mut units = [None, None, None];
+        // What was taken before a refusal is given back as `units` is dropped.
+        for (unit, &(pool, limit, reason)) in units.iter_mut().zip(pools(class)) {
+            *unit = Some(self.take(pool, limit, reason)?);
+        }
+        Ok(SessionPermit { units })
+    }
+
+    fn check_licensed(&self, class: LicenceClass) -> Result<(), Reason> {
         if class == LicenceClass::ImePool && self.limits.get(Limit::ImeLicensed) == 0 {
             return Err(Reason::ImeUnlicensed);
         }
-        let uc = matches!(class, LicenceClass::UcSession | LicenceClass::PhoneProxy);
-        let phone = class == LicenceClass::PhoneProxy;
-        let tls = self.take(
-            Pool::TlsSessions,
-            Limit::TlsSessions,
-            Reason::LimitTlsSessions,
-        )?;
-        let uc = uc
-            .then(|| self.take(Pool::UcSessions, Limit::UcSessions, Reason::LimitUcSessions))
-            .transpose()?;
-        let phone = phone
-            .then(|| {
-                let (pool, limit) = (Pool::PhoneProxySessions, Limit::PhoneProxySessions);
-                self.take(pool, limit, Reason::LimitPhoneProxySessions)
-            })
-            .transpose()?;
-        Ok(SessionPermit {
-            units: [Some(tls), uc, phone],
-        })
+        Ok(())
     }
 
     /// Takes the unit of one call whose media is encrypted or decrypted here.
@@ -88,6 +95,27 @@ impl Admission {
 
     fn take(&self, pool: Pool, limit: Limit, reason: Reason) -> Result<Permit<'static>, Reason> {
         self.usage.take(pool, self.limits.get(limit)).ok_or(reason)
+    }
+}
+
+/// The pools that a session of `class` takes from, in the order in which they are asked.
+const fn pools(class: LicenceClass) -> &'static [(Pool, Limit, Reason)] {
+    const TLS: (Pool, Limit, Reason) = (
+        Pool::TlsSessions,
+        Limit::TlsSessions,
+        Reason::LimitTlsSessions,
+    );
+    const UC: (Pool, Limit, Reason) =
+        (Pool::UcSessions, Limit::UcSessions, Reason::LimitUcSessions);
+    const PHONE: (Pool, Limit, Reason) = (
+        Pool::PhoneProxySessions,
+        Limit::PhoneProxySessions,
+        Reason::LimitPhoneProxySessions,
+    );
+    match class {
+        LicenceClass::PhoneProxy => &[TLS, UC, PHONE],
+        LicenceClass::UcSession => &[TLS, UC],
+        LicenceClass::ImePool | LicenceClass::Unlicensed => &[TLS],
     }
 }
 

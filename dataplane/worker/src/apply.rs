@@ -29,9 +29,11 @@ impl<N: Nic> Worker<N> {
             }
             Output::Open => self.connect(s, now),
             Output::Close { leg, how } => {
-                s.linger(now);
                 if let Some(leg) = &mut s.legs[leg] {
                     leg.close(how);
+                }
+                if s.is_closing() {
+                    s.linger(now);
                 }
             }
             Output::PinMedia { media, plan } => self.pin(s, media, &plan, now),

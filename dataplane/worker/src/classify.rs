@@ -21,10 +21,12 @@ const REDIRECTION_ENTRIES: u16 = 128;
 pub(crate) enum Class {
     /// UDP to one of our media ports.
     Media { owner: u16 },
-    /// TCP of a listener, or of a connection that we opened.
+    /// TCP; whether it is of a flow of ours, its owner knows.
     Signal { owner: u16 },
     /// Part of a packet.
     Fragment { owner: u16 },
+    /// An error about a TCP connection that may be one of ours.
+    Report { owner: u16, report: IcmpReport },
     /// Anything else: whoever received it deals with it.
     Here,
 }
@@ -33,9 +35,10 @@ impl Class {
     /// The worker that the packet belongs to, if not to whoever received it.
     pub(crate) fn owner(self) -> Option<usize> {
         match self {
-            Self::Media { owner } | Self::Signal { owner } | Self::Fragment { owner } => {
-                Some(usize::from(owner))
-            }
+            Self::Media { owner }
+            | Self::Signal { owner }
+            | Self::Fragment { owner }
+            | Self::Report { owner, .. } => Some(usize::from(owner)),
             Self::Here => None,
         }
     }
@@ -53,10 +56,15 @@ impl LegAddresses {
 
 impl<N: Nic> Worker<N> {
     #[inline]
-    pub(crate) fn classify(&self, interface: InterfaceId, packet: &Packet) -> Class {
+    pub(crate) fn classify(
+        &self,
+        interface: InterfaceId,
+        frame: &N::Frame,
+        packet: &Packet,
+    ) -> Class {
         if packet.fragment {
             return Class::Fragment {
-                owner: self.hashed_owner(packet),
+                owner: self.hashed_owner(packet.protocol, LegAddresses::of(packet)),
             };
         }
         match packet.protocol {
@@ -64,43 +72,53 @@ impl<N: Nic> Worker<N> {
                 .media
                 .owner(packet.dst, packet.dst_port)
                 .map_or(Class::Here, |owner| Class::Media { owner }),
-            proto::TCP => self.classify_tcp(interface, packet),
+            proto::TCP => Class::Signal {
+                owner: self.leg_owner(interface, LegAddresses::of(packet)),
+            },
+            proto::ICMP | proto::ICMPV6 => self.classify_icmp(interface, frame, packet),
             _ => Class::Here,
         }
     }
 
-    fn classify_tcp(&self, interface: InterfaceId, packet: &Packet) -> Class {
-        let aimed_at = SocketAddr::new(packet.dst, packet.dst_port);
-        if self.policy.is_listener(interface.0, aimed_at) {
-            return Class::Signal {
-                owner: self.hashed_owner(packet),
-            };
-        }
-        // A port that we chose names its owner.
-        match self.tcp_map.owner_of(packet.dst_port) {
-            Some(owner) => Class::Signal { owner },
-            None => Class::Here,
-        }
+    /// The worker that a TCP connection between these ends belongs to. A port that we chose names
+    /// its owner; the hash names that of any other, whether or not somebody listens there now,
+    /// because a session outlives its listener.
+    fn leg_owner(&self, interface: InterfaceId, ends: LegAddresses) -> u16 {
+        let chosen = if self.policy.is_listener(interface.0, ends.local) {
+            None
+        } else {
+            self.tcp_map.owner_of(ends.local.port())
+        };
+        chosen.unwrap_or_else(|| self.hashed_owner(TCP, ends))
+    }
+
+    /// An error about a connection of ours need not be addressed to us: where a leg has the
+    /// address of the phone or of the server, so has the error.
+    fn classify_icmp(&self, interface: InterfaceId, frame: &N::Frame, packet: &Packet) -> Class {
+        let report = IcmpReport::read(frame, packet);
+        let Some(report) = report.filter(|r| r.about.protocol == proto::TCP) else {
+            return Class::Here;
+        };
+        let ends = LegAddresses {
+            local: report.about.src,
+            peer: report.about.dst,
+        };
+        let owner = self.leg_owner(interface, ends);
+        Class::Report { owner, report }
     }
 
     /// The worker that symmetric receive-side scaling would choose.
-    fn hashed_owner(&self, packet: &Packet) -> u16 {
+    fn hashed_owner(&self, protocol: u8, ends: LegAddresses) -> u16 {
         if self.workers == 1 {
             return 0;
         }
-        let LegAddresses { local, peer } = LegAddresses::of(packet);
-        let hash = rss::symmetric_hash(&FlowKey::new(packet.protocol, local, peer));
+        let LegAddresses { local, peer } = ends;
+        let hash = rss::symmetric_hash(&FlowKey::new(protocol, local, peer));
         rss::queue_of(
             hash,
             REDIRECTION_ENTRIES,
             u16::try_from(self.workers).unwrap_or(1),
         )
-    }
-
-    /// The leg that a segment belongs to.
-    pub(crate) fn leg_for(&self, packet: &Packet) -> Option<LegRef> {
-        let LegAddresses { local, peer } = LegAddresses::of(packet);
-        self.leg_of(self.flows.get(&FlowKey::new(TCP, local, peer))?)
     }
 
     /// A segment to a port where nobody listens.
@@ -111,8 +129,10 @@ impl<N: Nic> Worker<N> {
         packet: Packet,
         now: Now,
     ) {
-        if !self.net.stack.locality(packet.dst).is_ours() {
-            return self.forward(id, frame, packet, now);
+        match self.net.stack.locality(packet.dst) {
+            Locality::Remote => return self.forward(id, frame, packet, now),
+            Locality::Group => return self.counters.refuse(Reason::EthNotForUs),
+            Locality::Own(_) | Locality::Owned(_) => {}
         }
         self.counters.refuse(Reason::TcpNoFlow);
         if let Some(segment) = frame.data().get(packet.ip_range()) {
@@ -137,9 +157,8 @@ impl<N: Nic> Worker<N> {
             Locality::Remote => self.forward(id, frame, packet, now),
             _ if is_icmp => {
                 let (stack, ports) = self.net.parts();
-                if let Some(report) = stack.on_icmp(frame, &packet, id, now, ports) {
-                    self.on_report(&report, now);
-                }
+                // An error about a connection of ours has been dealt with before.
+                stack.on_icmp(frame, &packet, id, now, ports);
             }
             Locality::Group => self.counters.refuse(Reason::EthNotForUs),
             Locality::Own(_) | Locality::Owned(_) => self.on_nobodys(id, &frame, &packet, now),
@@ -149,12 +168,6 @@ impl<N: Nic> Worker<N> {
     /// A packet to an address of ours for which nobody is at home.
     fn on_nobodys(&mut self, id: InterfaceId, frame: &N::Frame, packet: &Packet, now: Now) {
         match packet.protocol {
-            proto::TCP => {
-                self.counters.refuse(Reason::TcpNoFlow);
-                if let Some(segment) = frame.data().get(packet.ip_range()) {
-                    self.net.reset(segment, now);
-                }
-            }
             proto::UDP => {
                 self.counters.refuse(Reason::UdpNoListener);
                 let (stack, ports) = self.net.parts();
@@ -178,26 +191,24 @@ impl<N: Nic> Worker<N> {
         }
     }
 
-    /// An ICMP error. Only a smaller MTU on the way of a connection that exists is acted on.
-    fn on_report(&mut self, report: &IcmpReport, now: Now) {
+    /// An ICMP error about a TCP connection; `false` if that is none of ours. Only a smaller MTU
+    /// on its way is acted on.
+    pub(crate) fn on_report(&mut self, report: &IcmpReport, now: Now) -> bool {
+        let key = FlowKey::new(TCP, report.about.src, report.about.dst);
+        let Some(LegRef { session, leg }) = self.flows.get(&key).and_then(|to| self.leg_of(to))
+        else {
+            return false;
+        };
         let IcmpError::TooBig { mtu } = report.error else {
-            return;
+            return true;
         };
-        let about = &report.about;
-        let (local, peer) = (about.src, about.dst);
-        let Some(to) = self.flows.get(&FlowKey::new(TCP, local, peer)) else {
-            return;
-        };
-        let Some(LegRef { session, leg }) = self.leg_of(to) else {
-            return;
-        };
-        let Some(mut session_box) = self.sessions.take(session) else {
-            return;
-        };
-        if let Some(leg) = &mut session_box.legs[leg] {
-            leg.tcp.lower_mtu(mtu, now);
+        if let Some(mut session_box) = self.sessions.take(session) {
+            if let Some(leg) = &mut session_box.legs[leg] {
+                leg.lower_mtu(mtu, now);
+            }
+            self.sessions.put(session, session_box);
         }
-        self.sessions.put(session, session_box);
+        true
     }
 
     /// Control bits of a segment that has been parsed before.

@@ -20,6 +20,7 @@ impl<N: Nic> Worker<N> {
         if let Some(policy) = self.policies.take() {
             self.obey(policy);
         }
+        self.provision(now);
         self.media.publish(&self.layout, self.id, now);
     }
 
@@ -34,9 +35,12 @@ impl<N: Nic> Worker<N> {
             .configure(&image.interfaces, &image.routes, &infos)
         {
             tracing::error!(%error, generation = policy.generation, "policy refused by a worker");
+            self.layout.refuse_generation(policy.generation);
             return;
         }
+        // With several workers a port names the owner of a live flow: the cut must not move.
         if image.tcp.ports != self.policy.image.tcp.ports
+            && self.workers == 1
             && let Ok(map) = port_map(image, self.workers)
         {
             let seed = self.turns ^ policy.generation;

@@ -1,11 +1,15 @@
 //! One leg of a proxied session: TCP below, TLS or none above, plaintext on top.
 
+use core::hint::black_box;
+
 use abi::{Now, Reason};
 use flow::FlowId;
 use pipeline::Closing;
 use tcp::{State as TcpState, TcpLeg};
 use tls::{State, TlsLeg};
+use wire::Nic;
 
+use crate::net::TcpOut;
 use crate::outbox::Outbox;
 
 /// Plaintext that may wait for a leg before the legs that feed it are no longer read. One
@@ -35,7 +39,11 @@ enum Told {
 /// A leg and what waits to leave by it.
 #[derive(Debug)]
 pub(crate) struct SignalLeg {
-    pub(crate) tcp: TcpLeg,
+    tcp: TcpLeg,
+    /// Something has been done to TCP since it was last let speak.
+    touched: bool,
+    /// When TCP wants to speak by itself, as of then.
+    deadline: Option<Now>,
     /// `None` while a handshake thread has it.
     tls: Option<Box<TlsLeg>>,
     pub(crate) flow: FlowId,
@@ -55,6 +63,8 @@ impl SignalLeg {
     pub(crate) fn new(tcp: TcpLeg, tls: Box<TlsLeg>, flow: FlowId) -> Self {
         Self {
             tcp,
+            touched: true,
+            deadline: None,
             tls: Some(tls),
             flow,
             outbox: Outbox::default(),
@@ -63,6 +73,70 @@ impl SignalLeg {
             finished: false,
             end_fed: false,
             stalled_since: None,
+        }
+    }
+
+    /// Gives TCP a segment.
+    ///
+    /// # Errors
+    /// Why it was dropped.
+    pub(crate) fn on_segment<N: Nic>(
+        &mut self,
+        segment: &[u8],
+        now: Now,
+        out: &mut TcpOut<'_, N>,
+    ) -> Result<(), Reason> {
+        self.touched = true;
+        self.tcp.on_segment(segment, now, out)
+    }
+
+    /// Takes note that packets larger than `mtu` do not reach the peer.
+    pub(crate) fn lower_mtu(&mut self, mtu: u16, now: Now) {
+        self.touched = true;
+        self.tcp.lower_mtu(mtu, now);
+    }
+
+    /// Lets TCP speak when next asked, if its time has come.
+    pub(crate) fn wake(&mut self, now: Now) {
+        self.touched |= self.deadline.is_some_and(|at| at <= now);
+    }
+
+    /// Lets TCP speak, if there is anything that it could speak about. Returns whether that is
+    /// where TCP has given the peer up.
+    ///
+    /// A leg to which nothing has been done is left alone: most packets concern one leg, and the
+    /// other one's memory need not be fetched for them.
+    pub(crate) fn speak<N: Nic>(&mut self, now: Now, out: &mut TcpOut<'_, N>) -> bool {
+        if !core::mem::take(&mut self.touched) {
+            return false;
+        }
+        let was_closed = self.is_closed();
+        self.tcp.poll(now, out);
+        self.deadline = self.tcp.deadline(now);
+        !was_closed && self.is_closed()
+    }
+
+    /// When TCP wants to speak by itself.
+    pub(crate) const fn deadline(&self) -> Option<Now> {
+        self.deadline
+    }
+
+    /// Whether TCP is over.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.tcp.state(), TcpState::Closed(_))
+    }
+
+    /// Gives the connection up.
+    pub(crate) fn cut<N: Nic>(&mut self, now: Now, out: &mut TcpOut<'_, N>) {
+        self.tcp.abort();
+        self.tcp.poll(now, out);
+    }
+
+    /// Reads what a segment will need, and does nothing with it (see [`TcpLeg::prefetch`]).
+    pub(crate) fn prefetch(&self) {
+        self.tcp.prefetch();
+        if let Some(tls) = &self.tls {
+            black_box((tls.state(), tls.pending_plaintext(), tls.pending_output()));
         }
     }
 
@@ -81,6 +155,7 @@ impl SignalLeg {
             self.end_fed = true;
             tls.feed_end();
         }
+        self.touched |= moved;
         moved || ended
     }
 
@@ -162,6 +237,7 @@ impl SignalLeg {
         if how == Closing::Abort {
             self.finished = true;
             self.outbox = Outbox::default();
+            self.touched = true;
             self.tcp.abort();
         }
     }
@@ -183,6 +259,7 @@ impl SignalLeg {
             self.tcp.finish();
             moved = true;
         }
+        self.touched |= moved;
         self.note_stall(moved, now);
         moved
     }
@@ -217,10 +294,23 @@ impl SignalLeg {
         self.tls.as_deref()
     }
 
-    /// Fails a handshake that takes too long or has no room; what it has to say may still leave.
-    pub(crate) fn fail_tls(&mut self, reason: Reason) {
-        if let Some(tls) = &mut self.tls {
-            tls.fail(reason);
-        }
+    /// Whether the session has ended our part.
+    pub(crate) const fn is_closing(&self) -> bool {
+        self.finishing
+    }
+
+    /// Fails a leg that has not opened in time; what it has to say may still leave. `false` while
+    /// a handshake thread has it.
+    pub(crate) fn time_out(&mut self) -> bool {
+        let connecting = self.tcp.state() == TcpState::Connecting;
+        let Some(tls) = &mut self.tls else {
+            return false;
+        };
+        tls.fail(if connecting {
+            Reason::TcpConnectFailed
+        } else {
+            Reason::TlsHandshakeTimeout
+        });
+        true
     }
 }

@@ -9,6 +9,7 @@
 mod admission;
 mod apply;
 mod classify;
+mod half_open;
 mod handoff;
 mod housekeep;
 mod idle;
@@ -18,8 +19,10 @@ mod net;
 mod outbox;
 mod policy;
 mod poll;
+mod provision;
 mod proxied;
 mod rate;
+mod segments;
 mod setup;
 mod signal;
 mod slab;
@@ -27,6 +30,7 @@ mod slab;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use abi::Now;
 use abi::counters::Counters;
 use abi::histogram::Histogram;
 use abi::layout::Layout;
@@ -34,13 +38,16 @@ use flow::{FlowTable, PortMap, PortSlice, Wheel};
 use pipeline::Entropy;
 use tcp::{Cookies, IsnSource, Params};
 use tls::{HandshakePort, LegLimits};
-use wire::Nic;
+use wire::{Burst, Nic};
 
 use crate::admission::Admission;
+use crate::half_open::Sources;
 use crate::idle::Backoff;
 use crate::net::Net;
+use crate::provision::Provisioned;
 use crate::proxied::Proxied;
 use crate::rate::LogRate;
+use crate::segments::Arrived;
 use crate::signal::LegRef;
 use crate::slab::Slab;
 
@@ -48,6 +55,7 @@ pub use crate::handoff::{Handoff, Message};
 pub use crate::media::{MediaEngine, Probe, Stage};
 pub use crate::policy::{App, CompileError, Keys, Match, Policy, ServerSide};
 pub use crate::poll::Turn;
+pub use crate::provision::Order;
 pub use crate::setup::{PolicyInbox, WorkerError, WorkerSetup};
 
 /// One worker and all that it owns.
@@ -63,8 +71,10 @@ pub struct Worker<N: Nic> {
     stop: Arc<AtomicBool>,
     entropy: Arc<dyn Entropy>,
     admission: Admission,
+    sources: Sources,
     net: Net<N>,
     media: MediaEngine<N::Frame>,
+    provisioned: Provisioned,
     flows: FlowTable,
     /// By flow index: the leg that the flow is.
     leg_refs: Vec<Option<LegRef>>,
@@ -72,6 +82,10 @@ pub struct Worker<N: Nic> {
     /// Sessions made so far.
     session_serial: u64,
     wheel: Wheel,
+    /// By session: when it wants attention, not before its timer fires.
+    wake_at: Vec<Now>,
+    /// Segments of the burst that is taken in.
+    segments: Burst<Arrived<N::Frame>>,
     handshakes: HandshakePort,
     cookies: Cookies,
     isns: IsnSource,

@@ -3,16 +3,14 @@
 use std::sync::atomic::Ordering;
 use std::thread;
 
-use abi::{Counter, Now, Reason};
+use abi::{Counter, Now};
 use ip::InterfaceId;
-use wire::tcp::Flags;
 use wire::{Burst, Frame, Nic, Packet, Parsed};
 
 use crate::Worker;
 use crate::classify::Class;
 use crate::handoff::Message;
 use crate::idle::Rest;
-use crate::proxied::LegAddresses;
 use crate::setup::worker_number;
 
 /// Messages of other workers taken in one turn.
@@ -80,6 +78,7 @@ impl<N: Nic> Worker<N> {
         self.net.begin_turn();
         // News of neighbours first: the answer to another worker's question may come by our port.
         let mut work = self.take_messages(now);
+        self.run_segments(now);
         let mut media = self.run_media(now);
         for nic in 0..self.net.ports.len() {
             let mut burst = Burst::new();
@@ -94,6 +93,7 @@ impl<N: Nic> Worker<N> {
             for frame in burst {
                 self.on_frame(nic, frame, true, now);
             }
+            self.run_segments(now);
             media += self.run_media(now);
         }
         work += self.take_handshakes(HANDSHAKES_PER_TURN, now);
@@ -109,7 +109,7 @@ impl<N: Nic> Worker<N> {
         Turn { busy, media }
     }
 
-    /// Runs one frame to its end, or puts it in line for the media burst. A frame of another
+    /// Runs one frame to its end, or puts it in line for the burst of media or TCP. A frame of another
     /// worker's is handed to it, if it is `fresh` from a port.
     fn on_frame(&mut self, nic: usize, frame: N::Frame, fresh: bool, now: Now) {
         match wire::parse(&frame) {
@@ -127,7 +127,7 @@ impl<N: Nic> Worker<N> {
             Ok(interface) => interface,
             Err(reason) => return self.counters.refuse(reason),
         };
-        let class = self.classify(interface, &packet);
+        let class = self.classify(interface, &frame, &packet);
         let owner = class.owner().unwrap_or(self.id);
         if fresh && owner != self.id {
             self.net.ports.hand(owner, Message::Received { nic, frame });
@@ -135,51 +135,10 @@ impl<N: Nic> Worker<N> {
         }
         match class {
             Class::Media { .. } => self.queue_media(frame, packet, now),
-            Class::Signal { .. } => self.on_tcp(interface, frame, packet, now),
+            Class::Signal { .. } => self.queue_segment(interface, frame, packet, now),
             Class::Fragment { .. } => self.on_fragment(nic, interface, &frame, &packet, now),
-            Class::Here => self.on_other(interface, frame, packet, now),
-        }
-    }
-
-    /// A TCP segment of a listener or of one of our connections.
-    fn on_tcp(&mut self, interface: InterfaceId, frame: N::Frame, packet: Packet, now: Now) {
-        let Some(to) = self.leg_for(&packet) else {
-            self.on_stray_segment(interface, frame, packet, now);
-            return;
-        };
-        if let Some(segment) = frame.data().get(packet.ip_range()) {
-            self.on_segment(to, segment, now);
-        }
-    }
-
-    /// A segment of no connection: the beginning of one, or nothing.
-    fn on_stray_segment(
-        &mut self,
-        interface: InterfaceId,
-        frame: N::Frame,
-        packet: Packet,
-        now: Now,
-    ) {
-        let addresses = LegAddresses::of(&packet);
-        let Some(found) = self.policy.listener(interface.0, addresses.local) else {
-            return self.on_unlistened(interface, frame, packet, now);
-        };
-        let Some(segment) = frame.data().get(packet.ip_range()) else {
-            return;
-        };
-        let flags = Self::flags(&frame, &packet);
-        if flags.is_initial_syn() {
-            self.answer_syn(segment, now);
-        } else if flags.contains(Flags::RST) {
-            self.counters.refuse(Reason::TcpNoFlow);
-        } else {
-            match self.cookies.on_ack(segment, now) {
-                Ok(accepted) => self.accept(found, addresses, &accepted, segment, now),
-                Err(reason) => {
-                    self.counters.refuse(reason);
-                    self.net.reset(segment, now);
-                }
-            }
+            Class::Report { report, .. } if self.on_report(&report, now) => {}
+            Class::Report { .. } | Class::Here => self.on_other(interface, frame, packet, now),
         }
     }
 

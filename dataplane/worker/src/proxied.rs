@@ -8,14 +8,17 @@ use abi::records::{SessionRecord, SessionState, Text};
 use abi::{Now, Permit, Reason};
 use pipeline::{CallId, Leg, MediaId, PerLeg, Session};
 use registry::AppSession;
-use tcp::State;
 
 use crate::admission::SessionPermit;
+use crate::half_open::HalfOpen;
 use crate::leg::SignalLeg;
 use crate::policy::{App, ServerSide};
 
 /// How long an ending session may take to say what it has left to say.
 const LINGER: Duration = Duration::from_secs(5);
+
+/// How far the record of a session may lag behind what has passed.
+const RECORD_EVERY: Duration = Duration::from_millis(250);
 
 /// A media stream that the session has pinned.
 #[derive(Clone, Copy, Debug)]
@@ -46,9 +49,10 @@ pub(crate) struct Proxied {
     pub(crate) legs: PerLeg<Option<SignalLeg>>,
     /// Made when the client's handshake is done.
     pub(crate) session: Option<AppSession>,
-    pub(crate) permit: SessionPermit,
+    /// Licence units, from the end of the client's handshake on.
+    pub(crate) permit: Option<SessionPermit>,
     /// A place among the handshakes in progress, until the client's is done.
-    pub(crate) half_open: Option<Permit<'static>>,
+    pub(crate) half_open: Option<HalfOpen>,
     pub(crate) pins: Vec<Pin>,
     pub(crate) calls: Vec<CallUnit>,
     pub(crate) octets: PerLeg<u64>,
@@ -60,6 +64,8 @@ pub(crate) struct Proxied {
     pub(crate) linger_until: Option<Now>,
     /// Octets are left to move that others had to go before.
     pub(crate) has_more: bool,
+    /// When the record was last written, and what state it told.
+    pub(crate) recorded: Option<(Now, SessionState)>,
 }
 
 /// Both ends of a leg.
@@ -88,10 +94,10 @@ impl Proxied {
         self.linger_until.get_or_insert(now + LINGER);
     }
 
-    /// Whether the TCP of a leg is over.
-    pub(crate) fn is_closed(&self, leg: Leg) -> bool {
-        let leg = self.legs[leg].as_ref();
-        leg.is_some_and(|leg| matches!(leg.tcp.state(), State::Closed(_)))
+    /// Whether we have nothing more to say on either leg.
+    pub(crate) fn is_closing(&self) -> bool {
+        let closing = |leg: &Option<SignalLeg>| leg.as_ref().is_none_or(SignalLeg::is_closing);
+        closing(&self.legs.client) && closing(&self.legs.server)
     }
 
     /// Whether nothing is left to do on either leg.
@@ -104,25 +110,24 @@ impl Proxied {
     }
 
     /// When the session next wants attention without a packet.
-    pub(crate) fn next_deadline(&mut self, now: Now, idle: Duration, stall: Duration) -> Now {
+    pub(crate) fn next_deadline(&self, now: Now, idle: Duration, stall: Duration) -> Now {
         if self.has_more {
             return now;
         }
         let mut first = self.active + idle;
         for leg in Leg::BOTH {
-            let Some(leg) = &mut self.legs[leg] else {
+            let Some(leg) = &self.legs[leg] else {
                 continue;
             };
             let stalled = leg.stalled_since().map(|since| since + stall);
             first = leg
-                .tcp
-                .deadline(now)
+                .deadline()
                 .into_iter()
                 .chain(stalled)
                 .fold(first, Now::min);
         }
         let session = self.session.as_ref().and_then(Session::next_deadline);
-        let ours = [self.handshake_until, self.linger_until];
+        let ours = [self.handshake_until, self.linger_until, self.record_due()];
         session
             .into_iter()
             .chain(ours.into_iter().flatten())
@@ -146,8 +151,39 @@ impl Proxied {
         }
     }
 
+    /// When the record has to be written again because octets have passed since.
+    fn record_due(&self) -> Option<Now> {
+        let (written, _) = self.recorded?;
+        (self.active > written).then_some(written + RECORD_EVERY)
+    }
+
+    /// The record, if it has to be written now: at once when the state has changed, else now and
+    /// then, since it is as large as all else that a packet touches.
+    pub(crate) fn record_to_write(&mut self, now: Now) -> Option<SessionRecord> {
+        let state = self.state();
+        let is_told = self.recorded.is_some_and(|(_, told)| told == state);
+        if is_told && self.record_due().is_none_or(|due| now < due) {
+            return None;
+        }
+        self.recorded = Some((now, state));
+        Some(self.record())
+    }
+
+    /// Reads what a packet of `leg` will need, and does nothing with it; of the other leg too if
+    /// the packet brings octets to pass on.
+    pub(crate) fn prefetch(&self, leg: Leg, brings_octets: bool) {
+        for of in Leg::BOTH {
+            if let Some(l) = self.legs[of]
+                .as_ref()
+                .filter(|_| brings_octets || of == leg)
+            {
+                l.prefetch();
+            }
+        }
+    }
+
     /// What `show` says of the session.
-    pub(crate) fn record(&self) -> SessionRecord {
+    fn record(&self) -> SessionRecord {
         let tls = PerLeg::from_fn(|leg| {
             let info = self.legs[leg]
                 .as_ref()

@@ -15,15 +15,17 @@ use ip::{ConfigError, Limits, Stack};
 use pipeline::Entropy;
 use tcp::{Cookies, IsnSource, Params};
 use tls::{HandshakePort, LegLimits};
-use wire::{Nic, NicInfo};
+use wire::{Burst, Nic, NicInfo};
 
 use crate::Worker;
 use crate::admission::Admission;
+use crate::half_open::Sources;
 use crate::handoff::Handoff;
 use crate::idle::Backoff;
 use crate::media::MediaEngine;
 use crate::net::{Net, Ports};
 use crate::policy::Policy;
+use crate::provision::{Order, Provisioned};
 use crate::rate::LogRate;
 use crate::slab::Slab;
 
@@ -50,32 +52,50 @@ pub enum WorkerError {
     Entropy,
 }
 
-/// Where a worker takes new policies from. Only the newest counts.
+/// Where a worker takes new policies from, of which only the newest counts, and orders of static
+/// streams.
 #[derive(Clone)]
-pub struct PolicyInbox(Arc<ArrayQueue<Arc<Policy>>>);
+pub struct PolicyInbox {
+    policies: Arc<ArrayQueue<Arc<Policy>>>,
+    orders: Arc<ArrayQueue<Arc<Order>>>,
+}
 
 impl Default for PolicyInbox {
     fn default() -> Self {
-        Self(Arc::new(ArrayQueue::new(1)))
+        Self {
+            policies: Arc::new(ArrayQueue::new(1)),
+            orders: Arc::new(ArrayQueue::new(1)),
+        }
     }
 }
 
 impl PolicyInbox {
     /// Leaves `policy` for the worker, in place of one that it has not taken yet.
     pub fn put(&self, policy: Arc<Policy>) {
-        self.0.force_push(policy);
+        self.policies.force_push(policy);
     }
 
     /// The policy that waits, if any.
     pub(crate) fn take(&self) -> Option<Arc<Policy>> {
-        self.0.pop()
+        self.policies.pop()
+    }
+
+    /// Leaves an order for the worker; `false` while another one waits.
+    #[must_use]
+    pub fn put_order(&self, order: Arc<Order>) -> bool {
+        self.orders.push(order).is_ok()
+    }
+
+    /// The order that waits, if any.
+    pub(crate) fn take_order(&self) -> Option<Arc<Order>> {
+        self.orders.pop()
     }
 }
 
 impl fmt::Debug for PolicyInbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PolicyInbox")
-            .field("waiting", &self.0.len())
+            .field("waiting", &self.policies.len())
             .finish()
     }
 }
@@ -146,13 +166,17 @@ impl<N: Nic> Worker<N> {
             counters,
             media_delay,
             admission: Admission::new(limits, usage),
+            sources: Sources::default(),
             net: Net::new(ports, stack),
             media,
+            provisioned: Provisioned::default(),
             leg_refs: vec![None; flows.capacity()],
             flows,
             sessions: Slab::new(sessions),
             session_serial: 0,
             wheel: Wheel::new(sessions, now),
+            wake_at: vec![now; sessions as usize],
+            segments: Burst::new(),
             handshakes: setup.handshakes,
             cookies: Cookies::new(&random(&entropy)?, &tcp_params, now),
             isns: IsnSource::new(&random(&entropy)?),

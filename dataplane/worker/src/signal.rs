@@ -1,16 +1,18 @@
 //! The signalling path: segments to legs, legs to sessions, sessions to legs, and their end.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use abi::{Counter, Now, Reason};
-use flow::{FlowKey, InsertError, TCP};
+use flow::{FlowId, FlowKey, InsertError, TCP};
 use pipeline::{Closed, Closing, Input, Leg, PerLeg, SessionSetup};
 use tcp::{Accepted, TcpLeg};
 use tls::{Target, TlsLeg};
 use wire::Nic;
 
 use crate::Worker;
+use crate::admission::SessionPermit;
+use crate::half_open::HalfOpen;
 use crate::leg::{Change, SignalLeg};
 use crate::net::TcpOut;
 use crate::policy::Match;
@@ -21,6 +23,9 @@ const ROUNDS_MAX: usize = 32;
 
 /// Source ports tried before none counts as free.
 const PORT_TRIES: usize = 64;
+
+/// Time until a leg that is overdue but away is looked at again.
+const AWAY_RETRY: Duration = Duration::from_millis(100);
 
 /// Which leg of which session a flow belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +60,37 @@ impl<N: Nic> Worker<N> {
         segment: &[u8],
         now: Now,
     ) -> Result<(), Reason> {
-        let permit = self.admission.session(found.app.config.def().licence)?;
-        let half_open = self.admission.handshake()?;
+        self.admission.has_room(found.app.config.def().licence)?;
+        let place = self.take_place(addresses.peer.ip())?;
+        match self.make_room(addresses, accepted, segment, now) {
+            Ok((index, leg)) => {
+                self.begin(index, leg, found, addresses, place, now);
+                Ok(())
+            }
+            Err(reason) => {
+                self.sources.release(&place);
+                Err(reason)
+            }
+        }
+    }
+
+    /// A place among the handshakes in progress, of all and of this source.
+    fn take_place(&mut self, source: IpAddr) -> Result<HalfOpen, Reason> {
+        let permit = self.admission.handshake()?;
+        let most = self.policy.image.tls.handshakes_per_source;
+        self.sources
+            .take(source, most, permit)
+            .ok_or(Reason::LimitHandshakesPerSource)
+    }
+
+    /// The client's TCP leg with its flow, and a place for its session.
+    fn make_room(
+        &mut self,
+        addresses: LegAddresses,
+        accepted: &Accepted,
+        segment: &[u8],
+        now: Now,
+    ) -> Result<(u32, (TcpLeg, FlowId)), Reason> {
         let mut out = TcpOut::new(&mut self.net, now);
         let tcp = TcpLeg::accept(accepted, segment, &self.tcp_params, now, &mut out)?;
         let key = FlowKey::new(TCP, addresses.local, addresses.peer);
@@ -65,6 +99,19 @@ impl<N: Nic> Worker<N> {
             self.flows.remove(flow);
             return Err(Reason::SessionTableFull);
         };
+        Ok((index, (tcp, flow)))
+    }
+
+    /// Makes the session and lets it run.
+    fn begin(
+        &mut self,
+        index: u32,
+        (tcp, flow): (TcpLeg, FlowId),
+        found: Match,
+        addresses: LegAddresses,
+        place: HalfOpen,
+        now: Now,
+    ) {
         self.bind(
             flow,
             LegRef {
@@ -78,7 +125,6 @@ impl<N: Nic> Worker<N> {
         };
         self.counters.add(Counter::TcpAccepted, 1);
         self.counters.add(Counter::SessionsOpened, 1);
-        self.counters.add(Counter::PermitsTaken, permit.units());
         let unknown = SocketAddr::new(found.server.address.ip(), 0);
         self.session_serial += 1;
         let mut session = Box::new(Proxied {
@@ -97,8 +143,8 @@ impl<N: Nic> Worker<N> {
                 server: None,
             },
             session: None,
-            permit,
-            half_open: Some(half_open),
+            permit: None,
+            half_open: Some(place),
             pins: Vec::new(),
             calls: Vec::new(),
             octets: PerLeg::default(),
@@ -107,10 +153,10 @@ impl<N: Nic> Worker<N> {
             handshake_until: Some(now + self.handshake_timeout()),
             linger_until: None,
             has_more: false,
+            recorded: None,
         });
-        self.pump(index, &mut session, now);
+        self.pump(index, &mut session, None, now);
         self.settle(index, session, now);
-        Ok(())
     }
 
     /// Opens the server's leg, as the session asked.
@@ -184,9 +230,9 @@ impl<N: Nic> Worker<N> {
     /// Finds a source port of this worker's slice that no flow to `server` has yet.
     fn claim_port(
         &mut self,
-        source: core::net::IpAddr,
+        source: IpAddr,
         server: SocketAddr,
-    ) -> Result<(flow::FlowId, SocketAddr), Reason> {
+    ) -> Result<(FlowId, SocketAddr), Reason> {
         for _ in 0..PORT_TRIES {
             let Some(port) = self.tcp_ports.alloc() else {
                 break;
@@ -211,19 +257,31 @@ impl<N: Nic> Worker<N> {
         };
         if let Some(leg) = &mut session.legs[to.leg] {
             let mut out = TcpOut::new(&mut self.net, now);
-            if let Err(reason) = leg.tcp.on_segment(segment, now, &mut out) {
+            if let Err(reason) = leg.on_segment(segment, now, &mut out) {
                 self.counters.refuse(reason);
             }
         }
-        self.pump(to.session, &mut session, now);
+        let only = (!session.has_more).then_some(to.leg);
+        self.pump(to.session, &mut session, only, now);
         self.settle(to.session, session, now);
     }
 
-    /// Goes on with a session whose timer has fired.
+    /// Goes on with a session whose timer has fired, if it still wants to.
     pub(crate) fn on_timer(&mut self, index: u32, now: Now) {
+        // Most timers move to later with every packet, and are set again only here.
+        let wake = self.wake_at.get(index as usize).copied();
+        if let Some(later) = wake.filter(|&at| at > now) {
+            self.wheel.schedule(index, later);
+            return;
+        }
         let Some(mut session) = self.sessions.take(index) else {
             return;
         };
+        for leg in Leg::BOTH {
+            if let Some(leg) = &mut session.legs[leg] {
+                leg.wake(now);
+            }
+        }
         let (idle, stall) = self.patience();
         if let Some(reason) = session.overdue(now, idle, stall) {
             if reason != Reason::LegClosed {
@@ -236,8 +294,12 @@ impl<N: Nic> Worker<N> {
         if session.handshake_until.is_some_and(|until| now >= until) {
             session.handshake_until = None;
             for leg in Leg::BOTH {
-                if let Some(leg) = session.legs[leg].as_mut().filter(|leg| !leg.is_open()) {
-                    leg.fail_tls(Reason::TlsHandshakeTimeout);
+                let Some(leg) = session.legs[leg].as_mut().filter(|leg| !leg.is_open()) else {
+                    continue;
+                };
+                // One that a handshake thread has is looked at again when it is back.
+                if !leg.time_out() {
+                    session.handshake_until = Some(now + AWAY_RETRY);
                 }
             }
         }
@@ -246,7 +308,7 @@ impl<N: Nic> Worker<N> {
         }) {
             self.tell(&mut session, Input::Timer, now);
         }
-        self.pump(index, &mut session, now);
+        self.pump(index, &mut session, None, now);
         self.settle(index, session, now);
     }
 
@@ -267,45 +329,53 @@ impl<N: Nic> Worker<N> {
                 if let Some(leg) = &mut session.legs[to.leg] {
                     leg.give_back(tls);
                 }
-                self.pump(to.session, &mut session, now);
+                self.pump(to.session, &mut session, None, now);
             }
             self.settle(to.session, session, now);
         }
         taken
     }
 
-    /// Moves octets between the legs and lets TCP speak.
-    fn pump(&mut self, index: u32, s: &mut Proxied, now: Now) {
-        let closed = |s: &Proxied| Leg::BOTH.map(|leg| s.is_closed(leg));
+    /// Moves octets between the legs and lets TCP speak. `only` names the leg to which something
+    /// has happened, if nothing can have happened to the other.
+    fn pump(&mut self, index: u32, s: &mut Proxied, mut only: Option<Leg>, now: Now) {
         loop {
-            s.has_more = self.exchange(index, s, now);
-            let before = closed(s);
+            s.has_more = self.exchange(index, s, only, now);
+            let mut given_up = false;
             for leg in Leg::BOTH {
                 if let Some(leg) = &mut s.legs[leg] {
-                    leg.tcp.poll(now, &mut TcpOut::new(&mut self.net, now));
+                    given_up |= leg.speak(now, &mut TcpOut::new(&mut self.net, now));
                 }
             }
-            // This is where TCP gives a peer up, which the session has to hear of.
-            if closed(s) == before {
+            // The session has to hear of it.
+            if !given_up {
                 return;
             }
+            only = None;
         }
     }
 
     /// Moves octets between the legs until nothing moves any more, or others should have a turn:
-    /// then more is left to move.
-    fn exchange(&mut self, index: u32, s: &mut Proxied, now: Now) -> bool {
+    /// then more is left to move. The leg that is not the `only` one is left alone until
+    /// something moves.
+    fn exchange(&mut self, index: u32, s: &mut Proxied, mut only: Option<Leg>, now: Now) -> bool {
         for _ in 0..ROUNDS_MAX {
             let mut moved = false;
             for leg in Leg::BOTH {
-                moved |= self.raise(index, s, leg, now);
+                if only.is_none_or(|only| only == leg) {
+                    moved |= self.raise(index, s, leg, now);
+                }
             }
+            only = only.filter(|_| !moved);
             for leg in Leg::BOTH {
-                moved |= s.legs[leg].as_mut().is_some_and(|leg| leg.lower(now));
+                if only.is_none_or(|only| only == leg) {
+                    moved |= s.legs[leg].as_mut().is_some_and(|leg| leg.lower(now));
+                }
             }
             if !moved {
                 return false;
             }
+            only = None;
             s.active = now;
         }
         true
@@ -400,7 +470,10 @@ impl<N: Nic> Worker<N> {
         }
         s.handshake_until = None;
         if leg == Leg::Client {
-            s.half_open = None;
+            self.release_place(s);
+            if let Err(reason) = self.admit(s) {
+                return self.on_failed(s, leg, reason, now);
+            }
             s.session = Some(s.app.config.session(SessionSetup {
                 server: s.server.address,
                 client_secure: s.app.client_tls.is_some(),
@@ -412,6 +485,22 @@ impl<N: Nic> Worker<N> {
         }
         let LegAddresses { local, peer } = s.addresses[leg];
         self.tell(s, Input::Opened { leg, local, peer }, now);
+    }
+
+    /// Takes the session's licence units, now that the client has proved who it is: one that has
+    /// not may hold a place among the handshakes, but no unit of a licence.
+    fn admit(&self, s: &mut Proxied) -> Result<(), Reason> {
+        let permit = self.admission.session(s.app.config.def().licence)?;
+        self.counters.add(Counter::PermitsTaken, permit.units());
+        s.permit = Some(permit);
+        Ok(())
+    }
+
+    /// Gives back the session's place among the handshakes in progress.
+    fn release_place(&mut self, s: &mut Proxied) {
+        if let Some(place) = s.half_open.take() {
+            self.sources.release(&place);
+        }
     }
 
     fn on_failed(&mut self, s: &mut Proxied, leg: Leg, reason: Reason, now: Now) {
@@ -447,32 +536,37 @@ impl<N: Nic> Worker<N> {
             self.end(index, session, now);
             return;
         }
-        let (idle, stall) = self.patience();
-        self.wheel
-            .schedule(index, session.next_deadline(now, idle, stall));
-        if let Some(words) = self.layout.session(self.id, index as usize) {
-            session.record().store(words);
+        if let Some(record) = session.record_to_write(now)
+            && let Some(words) = self.layout.session(self.id, index as usize)
+        {
+            record.store(words);
         }
+        let (idle, stall) = self.patience();
+        let wake = session.next_deadline(now, idle, stall);
+        if let Some(place) = self.wake_at.get_mut(index as usize) {
+            *place = wake;
+        }
+        self.wheel.schedule_by(index, wake);
         self.sessions.put(index, session);
     }
 
     /// Ends a session: the one way out, whatever the cause.
     fn end(&mut self, index: u32, mut session: Box<Proxied>, now: Now) {
         self.unpin_all(&mut session);
+        self.release_place(&mut session);
         for leg in Leg::BOTH {
             let Some(mut leg) = session.legs[leg].take() else {
                 continue;
             };
-            leg.tcp.abort();
-            leg.tcp.poll(now, &mut TcpOut::new(&mut self.net, now));
+            leg.cut(now, &mut TcpOut::new(&mut self.net, now));
             self.flows.remove(leg.flow);
         }
         self.wheel.cancel(index);
         if let Some(words) = self.layout.session(self.id, index as usize) {
             abi::records::SessionRecord::clear(words);
         }
-        self.counters
-            .add(Counter::PermitsReturned, session.permit.units());
+        let units = session.permit.as_ref().map_or(0, SessionPermit::units);
+        self.counters.add(Counter::PermitsReturned, units);
         self.counters.add(Counter::SessionsClosed, 1);
         self.sessions.free(index);
     }

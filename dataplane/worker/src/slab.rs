@@ -32,6 +32,11 @@ impl<T> Slab<T> {
         Some(index)
     }
 
+    /// The thing in a place, unless it is taken out.
+    pub(crate) fn get(&self, index: u32) -> Option<&T> {
+        self.places.get(index as usize)?.as_deref()
+    }
+
     pub(crate) fn take(&mut self, index: u32) -> Option<Box<T>> {
         self.places.get_mut(index as usize)?.take()
     }
@@ -64,6 +69,7 @@ mod tests {
         assert_ne!(a, b);
         assert_eq!(slab.vacant(), None);
         slab.put(a, Box::new(1));
+        assert_eq!((slab.get(a), slab.get(b)), (Some(&1), None));
         assert_eq!(slab.take(a).map(|n| *n), Some(1));
         assert_eq!(slab.take(a), None);
         slab.free(a);

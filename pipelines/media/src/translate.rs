@@ -192,7 +192,7 @@ impl<K> Stream<K> {
     ///
     /// # Errors
     /// [`Reason::MediaNoRemote`] until the other side has said where it is or shown it.
-    #[inline]
+    #[inline(always)]
     pub fn path(&self, from: Leg, content: Content) -> Result<Path, Reason> {
         let side = &self.sides[from.other()].outbound.head;
         let component = match content {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use abi::{Counter, Now, Reason};
 use core::net::SocketAddr;
+use core::time::Duration;
 use pipeline::{Closed, Closing, Entropy, Event, Input, Leg, Output, PerLeg, SessionSetup};
 use sip::{Fault, Frame, Framer, FramingError, Message, Parsed, Span, TransactionId};
 
@@ -18,6 +19,10 @@ use crate::transaction::{State, Transactions};
 
 /// Octets that are kept while the server's leg is not up, as a multiple of one message.
 const PENDING_MESSAGES: usize = 2;
+
+/// How long one side may go on talking after the other has finished: as long as a transaction
+/// may take to be answered (RFC 3261, timer F).
+const HALF_CLOSED: Duration = Duration::from_secs(32);
 
 /// One phone's connection and the one made for it to its server.
 #[derive(Debug)]
@@ -38,6 +43,8 @@ pub struct Session {
     /// The message that waits for its media. Nothing else moves meanwhile.
     pub(crate) held: Option<Box<Held>>,
     pub(crate) outputs: VecDeque<Output>,
+    /// When a session of which one side has finished is ended.
+    half_closed_until: Option<Now>,
     has_ended: bool,
 }
 
@@ -49,6 +56,8 @@ struct End {
     pending: Vec<u8>,
     addresses: Option<(SocketAddr, SocketAddr)>,
     has_finished: bool,
+    /// The other leg has been told that it has.
+    is_passed_on: bool,
 }
 
 impl Session {
@@ -77,6 +86,7 @@ impl Session {
                 pending: Vec::new(),
                 addresses: None,
                 has_finished: false,
+                is_passed_on: false,
             }),
             config,
             entropy: setup.entropy,
@@ -88,6 +98,7 @@ impl Session {
             next_media: 0,
             held: None,
             outputs: VecDeque::new(),
+            half_closed_until: None,
             has_ended: false,
         }
     }
@@ -150,7 +161,7 @@ impl Session {
                 self.feed(leg, &pending, now);
             }
         }
-        self.finish_legs();
+        self.finish_legs(now);
     }
 
     /// Reads `bytes` up to where something must be waited for, and keeps the rest.
@@ -216,27 +227,51 @@ impl Session {
         }
     }
 
-    fn on_closed(&mut self, leg: Leg, how: Closed) {
+    fn on_closed(&mut self, leg: Leg, how: Closed, now: Now) {
         self.ends[leg].has_finished = true;
         match how {
-            Closed::Finished => self.finish_legs(),
+            Closed::Finished => self.finish_legs(now),
             Closed::Failed(_) => self.end(leg, Closing::Finish),
         }
     }
 
-    /// Ends the session once a peer has finished and all that it said has been read. A phone that
-    /// will say no more cannot be called either.
-    fn finish_legs(&mut self) {
-        if self.is_stopped() && self.translation.is_some() {
+    /// Passes the end of a leg's stream on once all that it said has been read, and ends the
+    /// session when both have ended.
+    fn finish_legs(&mut self, now: Now) {
+        if self.has_ended || (self.is_stopped() && self.translation.is_some()) {
             return;
         }
-        let done = |end: &End| end.has_finished && end.pending.is_empty();
-        if let Some(leg) = Leg::BOTH.into_iter().find(|leg| done(&self.ends[*leg])) {
-            if !self.ends[leg].framer.is_between_messages() && !self.has_ended {
-                self.refused(leg, Reason::SipMalformed);
+        for leg in Leg::BOTH {
+            let end = &self.ends[leg];
+            if end.has_finished && end.pending.is_empty() && !end.is_passed_on {
+                self.finish_leg(leg, now);
             }
-            self.end(leg, Closing::Finish);
         }
+        if self.ends.client.is_passed_on && self.ends.server.is_passed_on {
+            self.end(Leg::Client, Closing::Finish);
+        }
+    }
+
+    /// A phone that says no more cannot be in a call, so calls end here; but what the other side
+    /// still has to say, such as the answer to a BYE, is brought to it for a while.
+    fn finish_leg(&mut self, leg: Leg, now: Now) {
+        self.ends[leg].is_passed_on = true;
+        let is_whole = self.ends[leg].framer.is_between_messages();
+        if !is_whole {
+            self.refused(leg, Reason::SipMalformed);
+        }
+        if !is_whole || self.translation.is_none() {
+            return self.end(leg, Closing::Finish);
+        }
+        self.held = None;
+        self.calls.clear();
+        self.unpin_all();
+        self.half_closed_until = Some(now + HALF_CLOSED);
+        let how = Closing::Finish;
+        self.outputs.push_back(Output::Close {
+            leg: leg.other(),
+            how,
+        });
     }
 
     /// Ends everything: the one way out, whatever the cause. `how` is how `leg` is closed.
@@ -245,6 +280,7 @@ impl Session {
             return;
         }
         self.has_ended = true;
+        self.half_closed_until = None;
         self.held = None;
         self.calls.clear();
         self.transactions = PerLeg::default();
@@ -261,6 +297,9 @@ impl Session {
 
     /// Gives up what has waited too long.
     fn on_timer(&mut self, now: Now) {
+        if self.half_closed_until.is_some_and(|until| until <= now) {
+            return self.end(Leg::Client, Closing::Finish);
+        }
         for leg in Leg::BOTH {
             while let Some(overdue) = self.transactions[leg].take_overdue(now) {
                 match overdue.state {
@@ -303,7 +342,7 @@ impl pipeline::Session for Session {
         match input {
             Input::Opened { leg, local, peer } => self.on_opened(leg, local, peer, now),
             Input::Data { leg, bytes } => self.on_data(leg, bytes, now),
-            Input::Closed { leg, how } => self.on_closed(leg, how),
+            Input::Closed { leg, how } => self.on_closed(leg, how, now),
             Input::Timer => self.on_timer(now),
             Input::MediaReady { media, local } => {
                 self.on_media_ready(media, local);
@@ -329,7 +368,11 @@ impl pipeline::Session for Session {
             .iter()
             .flat_map(|c| &c.dialogs)
             .filter_map(|d| d.expires);
-        deadlines.into_iter().flatten().chain(expiries).min()
+        let ours = deadlines
+            .into_iter()
+            .flatten()
+            .chain(self.half_closed_until);
+        ours.chain(expiries).min()
     }
 }
 

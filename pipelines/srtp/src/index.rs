@@ -8,7 +8,7 @@ pub(crate) const INDEX_MAX: u64 = (1 << 48) - 1;
 ///
 /// Nothing lies before the first packet: what seems to is a leap ahead of more than half a cycle,
 /// and libsrtp takes it so too.
-#[inline]
+#[inline(always)]
 pub(crate) fn estimate(highest: u64, seq: u16) -> Option<u64> {
     let (rollovers, last) = (highest >> 16, highest & 0xffff);
     let seq = u64::from(seq);

@@ -62,7 +62,10 @@ pub struct CipherJob {
 ///
 /// [`OpenPlan::stage`], then the cipher job, then [`OpenPlan::plain_len`] octets are the packet in
 /// clear; or [`OpenPlan::unstage`], and the packet is as it arrived.
+// In this order: an integer comes first, which a `Result` around a plan can share its place with.
+// An array there would be built and moved octet by octet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
 pub struct OpenPlan {
     pub(crate) index: u64,
     pub(crate) ssrc: u32,

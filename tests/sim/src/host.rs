@@ -10,10 +10,10 @@ use tcp::{Cookies, IsnSource, Params, TcpLeg, Transmit};
 use tls::{ClientProfile, ServerProfile, Target, TlsLeg};
 use wire::sim::{SimFrame, SimNic};
 use wire::tcp::TcpView;
-use wire::udp::{UdpChecksum, UdpRepr};
 use wire::{Burst, Frame, Nic, Packet, Parsed, proto};
 
 use crate::conn::{Conn, ConnId};
+use crate::packets::datagram;
 
 /// Where a host stands.
 #[derive(Clone, Debug)]
@@ -465,6 +465,7 @@ impl Host {
                 let id = self.add(Conn::new(tcp, tls));
                 self.accepted.push_back(id);
             }
+            Err(Reason::TcpEarly) => self.port.refuse(Reason::TcpEarly),
             Err(_) => {
                 tcp::reset_for(segment, &mut out);
             }
@@ -486,23 +487,4 @@ fn route(router: IpAddr) -> Route {
         via: Some(router),
         interface: 0,
     }
-}
-
-/// An IP packet that holds a datagram.
-///
-/// # Panics
-/// When the families differ or the payload is too long.
-#[must_use]
-pub fn datagram(src: SocketAddr, dst: SocketAddr, payload: &[u8]) -> Vec<u8> {
-    let mut packet = vec![0; UdpRepr::headers_len(dst)];
-    packet.extend_from_slice(payload);
-    let repr = UdpRepr {
-        src,
-        dst,
-        hop_limit: 64,
-        traffic_class: 0,
-        checksum: UdpChecksum::Compute,
-    };
-    repr.emit(&mut packet).unwrap();
-    packet
 }

@@ -64,6 +64,9 @@ fn syn() -> TcpRepr<'static> {
     }
 }
 
+/// A time at which no handshake of time zero is in progress any more.
+const LATER: Now = Now::from_millis(5_000);
+
 fn ack(cookie: u32) -> TcpRepr<'static> {
     TcpRepr {
         seq_number: number(1_001),
@@ -207,7 +210,7 @@ fn forged_cookies_are_refused() {
     for bit in 0..32 {
         let third = packet(v4(), ack(cookie ^ 1 << bit));
         assert_eq!(
-            cookies.on_ack(&third, Now::ZERO),
+            cookies.on_ack(&third, LATER),
             Err(Reason::TcpBadCookie),
             "bit {bit}"
         );
@@ -215,13 +218,39 @@ fn forged_cookies_are_refused() {
     let (local, remote) = v4();
     let other_client = (local, SocketAddr::new(remote.ip(), 40_001));
     let third = packet(other_client, ack(cookie));
-    assert_eq!(cookies.on_ack(&third, Now::ZERO), Err(Reason::TcpBadCookie));
+    assert_eq!(cookies.on_ack(&third, LATER), Err(Reason::TcpBadCookie));
     let other_number = TcpRepr {
         seq_number: number(1_002),
         ..ack(cookie)
     };
     let third = packet(v4(), other_number);
-    assert_eq!(cookies.on_ack(&third, Now::ZERO), Err(Reason::TcpBadCookie));
+    assert_eq!(cookies.on_ack(&third, LATER), Err(Reason::TcpBadCookie));
+}
+
+#[test]
+fn what_overtakes_the_third_packet_is_early_and_no_forgery() {
+    let mut cookies = cookies();
+    let later = packet(
+        v4(),
+        TcpRepr {
+            seq_number: number(2_461),
+            ..ack(7)
+        },
+    );
+    assert_eq!(cookies.on_ack(&later, Now::ZERO), Err(Reason::TcpBadCookie));
+    let cookie = cookie_of(&answer(&mut cookies, &packet(v4(), syn()), Now::ZERO));
+    assert_eq!(cookies.on_ack(&later, Now::ZERO), Err(Reason::TcpEarly));
+    assert!(
+        cookies
+            .on_ack(&packet(v4(), ack(cookie)), Now::ZERO)
+            .is_ok()
+    );
+    let (local, remote) = v4();
+    let other_client = (local, SocketAddr::new(remote.ip(), 40_001));
+    let other = packet(other_client, ack(7));
+    assert_eq!(cookies.on_ack(&other, Now::ZERO), Err(Reason::TcpBadCookie));
+    let soon = Now::from_millis(4_000);
+    assert_eq!(cookies.on_ack(&later, soon), Err(Reason::TcpBadCookie));
 }
 
 #[test]

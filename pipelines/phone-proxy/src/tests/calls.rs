@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use abi::{Reason, Suite};
-use pipeline::{Closed, Leg, MediaKind};
+use pipeline::{Closed, Closing, Leg, MediaKind};
 
 use super::peers::{
     by_phone, by_server, clear_answer, from_phone, from_server, secure_offer, talking, with_sdp,
@@ -308,8 +308,31 @@ fn loss_of_either_leg_ends_everything() {
         lab.close(lost, how);
         assert!(lab.pins.is_empty());
         assert!(lab.closed.iter().any(|(leg, _)| *leg == lost.other()));
-        assert_eq!(lab.phone(&from_phone("OPTIONS 9 o", "")), "");
+        if how != Closed::Finished {
+            assert_eq!(lab.phone(&from_phone("OPTIONS 9 o", "")), "");
+        }
     }
+}
+
+#[test]
+fn a_phone_that_finishes_after_its_bye_still_gets_the_answer() {
+    let mut lab = talking();
+    lab.phone(&from_phone("BYE 2 b s", ""));
+    lab.close(Leg::Client, Closed::Finished);
+    assert_eq!(lab.closed, [(Leg::Server, Closing::Finish)]);
+    let answer = lab.server(&by_server("200 OK", "BYE 2 b s", ""));
+    assert!(answer.starts_with("SIP/2.0 200 OK\n"), "{answer}");
+    lab.close(Leg::Server, Closed::Finished);
+    assert!(lab.closed.contains(&(Leg::Client, Closing::Finish)));
+}
+
+#[test]
+fn a_side_that_talks_on_for_ever_is_cut_off() {
+    let mut lab = talking();
+    lab.close(Leg::Client, Closed::Finished);
+    assert!(!lab.closed.contains(&(Leg::Client, Closing::Finish)));
+    lab.pass(Duration::from_secs(33));
+    assert!(lab.closed.contains(&(Leg::Client, Closing::Finish)));
 }
 
 #[test]

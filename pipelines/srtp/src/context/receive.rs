@@ -314,7 +314,7 @@ impl Outer {
 }
 
 /// The tag at `at`, padded. Each length is read in one go.
-#[inline]
+#[inline(always)]
 fn read_tag(packet: &[u8], at: usize, len: u8) -> [u8; 16] {
     match len {
         4 => {

@@ -89,8 +89,8 @@ fn half_open_handshakes_are_bounded() {
         lab.settle();
         assert_eq!(lab.proxy().usage(Pool::Handshakes).in_use, 3);
         assert_eq!(lab.refused(Reason::LimitHandshakes), 2);
-        // The units that a refused one had taken before are given back.
-        assert_eq!(lab.proxy().usage(Pool::UcSessions).in_use, 3);
+        // Who has not proved anything holds no unit of a licence.
+        assert_eq!(lab.proxy().usage(Pool::UcSessions).in_use, 0);
     });
 }
 

@@ -11,8 +11,18 @@ mod dialogs;
 #[cfg(test)]
 mod media;
 #[cfg(test)]
+mod network;
+#[cfg(test)]
+mod policy;
+#[cfg(test)]
 mod pressure;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod storms;
+#[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod weather;
+#[cfg(test)]
+mod workers;

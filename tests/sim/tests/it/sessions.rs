@@ -82,7 +82,7 @@ fn phone_that_finishes_ends_the_session_in_good_order() {
         // The call manager has all that the phone said, and is told that there will be no more.
         assert_eq!(lab.host(MANAGER).conn(manager).take(), b"\r\n\r\n");
         assert!(lab.host(MANAGER).conn(manager).peer_has_finished());
-        assert!(lab.host(PHONE).conn(phone).peer_has_finished());
+        assert!(!lab.host(PHONE).conn(phone).peer_has_finished());
         lab.moved(&[(Counter::SipKeepalives, 1)], &[]);
         lab.host(MANAGER).finish(manager);
         lab.settle();
@@ -118,7 +118,7 @@ fn peer_that_never_finishes_is_cut_off_after_a_while() {
     lab.settle();
     lab.look();
     lab.host(PHONE).finish(phone);
-    lab.run_for(Duration::from_secs(6));
+    lab.run_for(Duration::from_secs(40));
     lab.moved(&CLOSED, &[]);
     let reset = State::Closed(CloseCause::Reset);
     assert_eq!(lab.host(MANAGER).conn(manager).tcp_state(), reset);

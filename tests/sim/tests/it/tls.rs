@@ -12,13 +12,11 @@ use tls::ClientProfile;
 use crate::common::{OPENED, each_way};
 
 /// What moves when a client comes as far as TCP and no further.
-const TURNED_AWAY: [(Counter, u64); 6] = [
+const TURNED_AWAY: [(Counter, u64); 4] = [
     (Counter::TcpCookiesSent, 1),
     (Counter::TcpAccepted, 1),
     (Counter::SessionsOpened, 1),
     (Counter::SessionsClosed, 1),
-    (Counter::PermitsTaken, 3),
-    (Counter::PermitsReturned, 3),
 ];
 
 /// Has a stranger try to connect with a profile.
