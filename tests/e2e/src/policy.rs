@@ -22,8 +22,6 @@ pub enum Source {
 pub struct Policy {
     /// Poll-mode workers; `UCP_WORKERS` sets how many where a test does not care.
     pub workers: u16,
-    /// Receive queues of each port. With fewer than workers, frames are handed over.
-    pub queues: u16,
     /// Handshake threads.
     pub handshake_threads: u16,
     /// Whether the cluster is encrypted: TLS to the call manager and SRTP inside.
@@ -44,7 +42,6 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             workers: workers(),
-            queues: 1,
             handshake_threads: 1,
             secure: false,
             source: Source::Client,
@@ -79,7 +76,6 @@ impl Policy {
         let hugepages = HUGEPAGES <= free_hugepages();
         let own = [
             ("WORKERS", self.workers.to_string()),
-            ("QUEUES", self.queues.to_string()),
             ("HANDSHAKE_THREADS", self.handshake_threads.to_string()),
             ("HUGEPAGES", hugepages.to_string()),
             ("SERVER", server.to_owned()),

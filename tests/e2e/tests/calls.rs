@@ -47,16 +47,6 @@ fn encrypted_cluster_on_two_workers() -> Result<()> {
 }
 
 #[test]
-fn nonsecure_cluster_on_two_workers_with_a_queue_each() -> Result<()> {
-    let policy = Policy {
-        workers: 2,
-        queues: 2,
-        ..Policy::default()
-    };
-    on_stage(&with_policy(policy), calls_both_ways)
-}
-
-#[test]
 fn handshakes_on_the_worker_itself() -> Result<()> {
     let policy = Policy {
         handshake_threads: 0,

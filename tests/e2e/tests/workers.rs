@@ -1,5 +1,5 @@
-//! Several workers on ports with one receive queue: what one takes in for the other is handed
-//! over, and nobody outside can tell.
+//! Several workers, a receive queue each, over which the kernel spreads frames by a hash of its
+//! own: what one takes in for another is handed over, and nobody outside can tell.
 
 use e2e::certs::Request;
 use e2e::error::{Failure, Result, ensure};
