@@ -88,7 +88,11 @@ pub(crate) enum Command {
         view: View,
     },
     /// Print the reference of every configuration key, as Markdown
-    Reference,
+    Reference {
+        /// Print the JSON Schema instead, by which editors complete and check the file
+        #[arg(long)]
+        schema: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

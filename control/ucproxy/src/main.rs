@@ -42,7 +42,14 @@ fn main() -> ExitCode {
             change::clear(&args.runtime_dir, *standby, *json)
         }
         Command::Show { view } => show::show(&args.runtime_dir, view),
-        Command::Reference => out::print(&policy::reference()).map(|()| Outcome::Good),
+        Command::Reference { schema } => {
+            let page = if *schema {
+                policy::schema()
+            } else {
+                policy::reference()
+            };
+            out::print(&page).map(|()| Outcome::Good)
+        }
     };
     match outcome {
         Ok(Outcome::Good) => ExitCode::SUCCESS,

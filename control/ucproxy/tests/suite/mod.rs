@@ -2,4 +2,5 @@ mod config;
 mod harness;
 mod licences;
 mod running;
+mod schema;
 mod show;
