@@ -21,7 +21,7 @@ impl<N: Nic> Worker<N> {
             self.obey(policy);
         }
         self.provision(now);
-        self.media.publish(&self.layout, self.id, now);
+        self.media.publish(&self.layout, self.id);
     }
 
     /// Puts a new policy in force. Sessions keep the application that they began under; the

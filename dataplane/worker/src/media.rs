@@ -7,6 +7,7 @@
 
 mod burst;
 mod ciphers;
+mod line;
 mod terminations;
 mod turn;
 
@@ -28,11 +29,12 @@ use pipeline::{Endpoint, Leg, MediaId, MediaPlan, PerLeg, SidePlan};
 use srtp::{Config, WindowSize};
 use wire::{BURST, Frame};
 
-use burst::Waiting;
 use ciphers::Ciphers;
+use line::Waiting;
 use terminations::{PortPair, Terminations};
 
 pub use burst::{Probe, Stage};
+pub use line::fetch_frames;
 
 /// Records of streams that are written for `show` in one go.
 const RECORDS_AT_ONCE: usize = 64;
@@ -51,6 +53,8 @@ pub struct MediaEngine<F> {
     /// The slot whose record is written next.
     next_record: usize,
     line: ArrayVec<Waiting<F>, BURST>,
+    /// Packets that were in line for streams that ended, not counted yet.
+    dropped: usize,
     /// Packets passed on since this was last asked.
     passed: u64,
 }
@@ -105,6 +109,7 @@ impl<F: Frame> MediaEngine<F> {
             closed: Vec::new(),
             next_record: 0,
             line: ArrayVec::new(),
+            dropped: 0,
             passed: 0,
         })
     }
@@ -229,6 +234,7 @@ impl<F: Frame> MediaEngine<F> {
         Leg::BOTH
             .into_iter()
             .for_each(|leg| self.terminations.give_back(open.ports[leg]));
+        self.drop_waiting(slot);
         self.closed.push(slot);
         self.free.push(slot);
     }
@@ -249,7 +255,7 @@ impl<F: Frame> MediaEngine<F> {
     }
 
     /// Writes stream records for `show`, some at a time.
-    pub fn publish(&mut self, layout: &Layout<'static>, worker: usize, _now: Now) {
+    pub fn publish(&mut self, layout: &Layout<'static>, worker: usize) {
         for slot in self.closed.drain(..) {
             if let Some(words) = layout.stream(worker, slot as usize) {
                 StreamRecord::clear(words);

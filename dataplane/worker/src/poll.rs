@@ -11,6 +11,7 @@ use crate::Worker;
 use crate::classify::Class;
 use crate::handoff::Message;
 use crate::idle::Rest;
+use crate::media::fetch_frames;
 use crate::setup::worker_number;
 
 /// Messages of other workers taken in one turn.
@@ -90,6 +91,7 @@ impl<N: Nic> Worker<N> {
             let octets: usize = burst.iter().map(|frame| frame.data().len()).sum();
             self.counters.add(Counter::RxFrames, received as u64);
             self.counters.add(Counter::RxBytes, octets as u64);
+            fetch_frames(&burst);
             for frame in burst {
                 self.on_frame(nic, frame, true, now);
             }

@@ -3,21 +3,19 @@
 //! Each stage goes over the whole burst before the next begins, so that the ciphers get all of
 //! it at once and the memory that a later stage needs is on its way while an earlier one works.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 
 use abi::counters::Counters;
 use abi::{Counter, Now, Reason};
-use arrayvec::ArrayVec;
-use crypto::{Job, Op, Outcome, Tag, prefetch};
+use crypto::{Op, Outcome};
 use ip::{Egress, Stack};
-use media::{Admission, Content, Fetch, Forward, Origin};
-use srtp::{OpenPlan, SealPlan};
+use media::{Admission, Forward};
+use wire::Frame;
 use wire::udp::{UdpChecksum, UdpRepr};
-use wire::{BURST, Frame, Packet};
 
-use super::ciphers::{Ciphers, job};
-use super::terminations::Place;
-use super::{Hop, MediaEngine, Open, stream_at};
+use super::ciphers::{retry, traffic};
+use super::line::{Prefetch, Step, Waiting};
+use super::{Hop, MediaEngine, stream_at};
 
 /// Hops that a packet may take from here; it begins anew at a media termination.
 const HOP_LIMIT: u8 = 64;
@@ -51,112 +49,17 @@ impl Probe for () {
     fn ended(&mut self, _: Stage) {}
 }
 
-/// Fetches memory by the processor's own instruction.
-struct Prefetch;
-
-impl Fetch for Prefetch {
-    #[inline]
-    fn fetch<T>(&self, value: &T) {
-        prefetch(value);
-    }
-}
-
-/// A datagram in line. Its frame holds nothing but its payload.
-///
-/// What the stages find out is written into its place once and never copied.
-pub(super) struct Waiting<F> {
-    frame: F,
-    place: Place,
-    source: SocketAddr,
-    traffic_class: u8,
-    step: Step,
-    /// What is left to check of it.
-    admission: Option<Admission>,
-    /// What it carries.
-    content: Content,
-    /// Octets that are passed on, tags left out.
-    octets: usize,
-    /// How it is sealed.
-    seal: Option<SealPlan>,
-}
-
-/// How far a datagram has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    /// It is looked at.
-    Arrived,
-    /// It leaves once it is sealed.
-    Sealing,
-    /// It leaves as it is.
-    Leaving,
-    /// It is dropped.
-    Refused,
-}
-
-impl<F> Waiting<F> {
-    const fn origin(&self) -> Origin {
-        let Place { leg, component, .. } = self.place;
-        Origin {
-            leg,
-            component,
-            source: self.source,
-        }
-    }
-
-    /// How the ciphers open the packet, if they have to.
-    const fn opening(&self) -> Option<(Op, &OpenPlan)> {
-        match (self.step, &self.admission) {
-            (Step::Arrived, Some(Admission::Open(plan))) => Some((Op::Open, plan)),
-            (Step::Arrived, Some(Admission::Check(plan))) => Some((Op::Check, plan)),
-            _ => None,
-        }
-    }
-}
-
 /// What a burst did, counted once at its end.
 #[derive(Default)]
-struct Totals {
+pub(super) struct Totals {
     packets: u64,
     octets: u64,
     opened: u64,
-    sealed: u64,
+    pub(super) sealed: u64,
     latched: u64,
 }
 
 impl<F: Frame> MediaEngine<F> {
-    /// Whether the line is full; then it must be run before more is queued.
-    pub fn is_full(&self) -> bool {
-        self.line.is_full()
-    }
-
-    /// Puts a UDP packet to one of this worker's media ports in line. One to a port that no
-    /// stream has open is dropped, as is one that finds the line full.
-    #[inline]
-    pub fn queue(&mut self, mut frame: F, packet: &Packet, counters: &Counters<'_>) {
-        let Some(place) = self.terminations.find(packet.dst, packet.dst_port) else {
-            return counters.refuse(Reason::MediaNoSession);
-        };
-        if let Some(Some(open)) = self.streams.get(place.slot as usize) {
-            open.stream.fetch(place.leg, &Prefetch);
-            prefetch(&open.hops[place.leg.other()]);
-        }
-        frame.truncate(packet.payload_end.into());
-        if self.line.is_full() || !frame.trim_front(packet.payload.into()) {
-            return counters.refuse(Reason::UdpMalformed);
-        }
-        self.line.push(Waiting {
-            frame,
-            place,
-            source: SocketAddr::new(packet.src, packet.src_port),
-            traffic_class: packet.traffic_class,
-            step: Step::Arrived,
-            admission: None,
-            content: Content::Rtp,
-            octets: 0,
-            seal: None,
-        });
-    }
-
     /// Runs what is in line.
     pub fn run<E: Egress<F>>(
         &mut self,
@@ -166,15 +69,18 @@ impl<F: Frame> MediaEngine<F> {
         now: Now,
         probe: &mut impl Probe,
     ) {
+        for _ in 0..core::mem::take(&mut self.dropped) {
+            counters.refuse(Reason::MediaNoSession);
+        }
         if self.line.is_empty() {
             return;
         }
         let mut totals = Totals::default();
         self.admit(counters);
         probe.ended(Stage::Admit);
-        let outcomes = self.open_burst();
+        self.open_burst();
         probe.ended(Stage::Open);
-        self.accept(&outcomes, counters, now, &mut totals);
+        self.accept(counters, now, &mut totals);
         probe.ended(Stage::Accept);
         self.forward(counters, now);
         probe.ended(Stage::Forward);
@@ -189,11 +95,6 @@ impl<F: Frame> MediaEngine<F> {
         counters.add(Counter::MediaEncrypted, totals.sealed);
         counters.add(Counter::MediaLatched, totals.latched);
         self.passed += totals.packets;
-    }
-
-    /// Packets passed on since this was last asked.
-    pub const fn take_passed(&mut self) -> u64 {
-        core::mem::replace(&mut self.passed, 0)
     }
 
     fn admit(&mut self, counters: &Counters<'_>) {
@@ -221,56 +122,14 @@ impl<F: Frame> MediaEngine<F> {
         }
     }
 
-    /// Verifies and decrypts what has to be. The outcomes are in the order of those packets.
-    fn open_burst(&mut self) -> ArrayVec<Outcome, BURST> {
-        let mut jobs = ArrayVec::<Job<'_>, BURST>::new();
-        for waiting in &mut self.line {
-            let Waiting {
-                frame,
-                place,
-                step: Step::Arrived,
-                admission,
-                ..
-            } = waiting
-            else {
-                continue;
-            };
-            let (op, plan) = match admission {
-                Some(Admission::Open(plan)) => (Op::Open, plan),
-                Some(Admission::Check(plan)) => (Op::Check, plan),
-                _ => continue,
-            };
-            let Some(Some(open)) = self.streams.get(place.slot as usize) else {
-                continue;
-            };
-            // A plan was made with this key, and its tag is no longer than any tag.
-            let key = open.stream.open_key(place.leg, plan.traffic());
-            let (Some(key), Some(tag)) = (key, Tag::received(plan.tag())) else {
-                continue;
-            };
-            jobs.push(job(key, op, frame.data_mut(), plan.job(), tag));
-        }
-        if !jobs.is_empty() {
-            self.ciphers.run(&mut jobs);
-        }
-        jobs.iter().map(|job| job.outcome).collect()
-    }
-
-    fn accept(
-        &mut self,
-        outcomes: &[Outcome],
-        counters: &Counters<'_>,
-        now: Now,
-        totals: &mut Totals,
-    ) {
-        let mut outcomes = outcomes.iter();
+    fn accept(&mut self, counters: &Counters<'_>, now: Now, totals: &mut Totals) {
         for waiting in &mut self.line {
             let slot = waiting.place.slot;
             let Some(open) = stream_at(&mut self.streams, slot) else {
                 continue;
             };
             let opening = waiting.opening().map(|(op, plan)| (op, plan.plain_len()));
-            if opening.is_some() && outcomes.next() != Some(&Outcome::Done) {
+            if opening.is_some() && waiting.opened != Outcome::Done {
                 waiting.unstage();
                 if !retry(&mut self.ciphers, open, waiting, now) {
                     waiting.refuse(open, Reason::SrtpAuthFailed, counters);
@@ -338,52 +197,6 @@ impl<F: Frame> MediaEngine<F> {
         }
     }
 
-    /// Encrypts what has to be. The outcomes are in the order of those packets.
-    fn seal_burst(&mut self) -> ArrayVec<(Outcome, Tag), BURST> {
-        let mut jobs = ArrayVec::<Job<'_>, BURST>::new();
-        for waiting in &mut self.line {
-            let Waiting {
-                frame,
-                place,
-                step: Step::Sealing,
-                seal: Some(plan),
-                content,
-                ..
-            } = waiting
-            else {
-                continue;
-            };
-            let Some(Some(open)) = self.streams.get(place.slot as usize) else {
-                continue;
-            };
-            // A plan was made with this key.
-            let key = open.stream.seal_key(place.leg.other(), traffic(*content));
-            let Some(key) = key else { continue };
-            let tag = Tag::empty(plan.tag_len());
-            jobs.push(job(key, Op::Seal, frame.data_mut(), plan.job(), tag));
-        }
-        if !jobs.is_empty() {
-            self.ciphers.run(&mut jobs);
-        }
-        jobs.iter().map(|job| (job.outcome, job.tag)).collect()
-    }
-
-    fn finish(&mut self, sealed: &[(Outcome, Tag)], counters: &Counters<'_>, totals: &mut Totals) {
-        let sealing = self
-            .line
-            .iter_mut()
-            .filter(|waiting| waiting.step == Step::Sealing);
-        for (waiting, (outcome, tag)) in sealing.zip(sealed) {
-            if let (Outcome::Done, Some(plan)) = (outcome, &waiting.seal) {
-                plan.finish(waiting.frame.data_mut(), tag.octets());
-                waiting.step = Step::Leaving;
-                totals.sealed += 1;
-            } else if let Some(open) = stream_at(&mut self.streams, waiting.place.slot) {
-                waiting.refuse(open, Reason::SrtpEncryptFailed, counters);
-            }
-        }
-    }
-
     fn send<E: Egress<F>>(
         &mut self,
         stack: &mut Stack<F>,
@@ -430,69 +243,6 @@ impl<F: Frame> MediaEngine<F> {
             let hop = open.hops[leg.other()].of(path.component);
             transmit(waiting.frame, path.destination.ip(), hop, stack, out, now);
         }
-    }
-}
-
-impl<F: Frame> Waiting<F> {
-    #[cold]
-    fn refuse(&mut self, open: &mut Open, reason: Reason, counters: &Counters<'_>) {
-        counters.refuse(reason);
-        open.stream.count_refused(self.place.leg, reason);
-        self.step = Step::Refused;
-    }
-
-    /// Takes out of the packet what was put there for its authentication.
-    fn unstage(&mut self) {
-        if let Some(Admission::Open(plan) | Admission::Check(plan)) = &self.admission {
-            plan.unstage(self.frame.data_mut());
-        }
-    }
-}
-
-/// Tries to open a packet that failed, once more in another way, if there is one.
-#[cold]
-fn retry<F: Frame>(
-    ciphers: &mut Ciphers,
-    open: &mut Open,
-    waiting: &mut Waiting<F>,
-    now: Now,
-) -> bool {
-    let Waiting {
-        frame,
-        place,
-        admission: Some(admission),
-        ..
-    } = waiting
-    else {
-        return false;
-    };
-    let (op, failed) = match admission {
-        Admission::Open(failed) => (Op::Open, failed),
-        Admission::Check(failed) => (Op::Check, failed),
-        Admission::Clear(_) => return false,
-    };
-    let Some(plan) = open.stream.retry(place.leg, failed, frame.data(), now) else {
-        return false;
-    };
-    let Some(tag) = Tag::received(plan.tag()) else {
-        return false;
-    };
-    let Some(key) = open.stream.open_key(place.leg, plan.traffic()) else {
-        return false;
-    };
-    *failed = plan;
-    plan.stage(frame.data_mut());
-    let mut jobs = [job(key, op, frame.data_mut(), plan.job(), tag)];
-    ciphers.run(&mut jobs);
-    let [Job { outcome, .. }] = jobs;
-    outcome == Outcome::Done
-}
-
-/// The protocol whose key protects a packet; datagrams are never protected.
-const fn traffic(content: Content) -> srtp::Traffic {
-    match content {
-        Content::Rtcp => srtp::Traffic::Rtcp,
-        Content::Rtp | Content::Datagram => srtp::Traffic::Rtp,
     }
 }
 

@@ -338,6 +338,17 @@ fn what_a_stream_took_is_given_back() {
 }
 
 #[test]
+fn packets_in_line_do_not_reach_the_next_stream_of_a_slot() {
+    let mut bench = Bench::new(1);
+    let (slot, local) = bench.open(&clear_plan()).unwrap();
+    bench.queue(addr(CLIENT), local.client.rtp, &rtp(1, 1));
+    bench.engine.close(slot);
+    assert_eq!(bench.open(&clear_plan()).map(|(slot, _)| slot), Ok(slot));
+    assert!(bench.run().is_empty());
+    assert_eq!(bench.refusals(), [(Reason::MediaNoSession, 1)]);
+}
+
+#[test]
 fn records_are_published_and_cleared() {
     let shape = Shape {
         workers: 1,
@@ -353,7 +364,7 @@ fn records_are_published_and_cleared() {
         .map(|_| bench.open(&clear_plan()).unwrap().0)
         .collect();
     for _ in 0..2 {
-        bench.engine.publish(&layout, 0, bench.now);
+        bench.engine.publish(&layout, 0);
     }
     for &slot in &slots {
         let record = load(slot).unwrap();
@@ -364,7 +375,7 @@ fn records_are_published_and_cleared() {
         );
     }
     bench.engine.close(slots[7]);
-    bench.engine.publish(&layout, 0, bench.now);
+    bench.engine.publish(&layout, 0);
     assert_eq!(load(slots[7]), None);
     // A slot that is used again before the next turn is not cleared after it was written.
     bench.engine.close(slots[8]);
@@ -373,7 +384,7 @@ fn records_are_published_and_cleared() {
         Ok(slots[8])
     );
     for _ in 0..3 {
-        bench.engine.publish(&layout, 0, bench.now);
+        bench.engine.publish(&layout, 0);
     }
     assert!(load(slots[8]).is_some());
 }

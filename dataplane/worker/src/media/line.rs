@@ -1,0 +1,162 @@
+//! Datagrams in line: what has come since the last run, and how far each has got.
+
+use core::net::SocketAddr;
+
+use abi::Reason;
+use abi::counters::Counters;
+use crypto::{Op, Outcome, prefetch};
+use media::{Admission, Content, Fetch, Origin};
+use srtp::{OpenPlan, SealPlan};
+use wire::{Frame, Packet};
+
+use super::terminations::Place;
+use super::{MediaEngine, Open};
+
+/// A datagram in line. Its frame holds nothing but its payload.
+///
+/// What the stages find out is written into its place once and never copied.
+pub(super) struct Waiting<F> {
+    pub(super) frame: F,
+    pub(super) place: Place,
+    pub(super) source: SocketAddr,
+    pub(super) traffic_class: u8,
+    pub(super) step: Step,
+    /// What is left to check of it.
+    pub(super) admission: Option<Admission>,
+    /// What the ciphers found of it; pending where they have not been asked.
+    pub(super) opened: Outcome,
+    /// What it carries.
+    pub(super) content: Content,
+    /// Octets that are passed on, tags left out.
+    pub(super) octets: usize,
+    /// How it is sealed.
+    pub(super) seal: Option<SealPlan>,
+}
+
+/// How far a datagram has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It is looked at.
+    Arrived,
+    /// It leaves once it is sealed.
+    Sealing,
+    /// It leaves as it is.
+    Leaving,
+    /// It is dropped.
+    Refused,
+}
+
+impl<F> Waiting<F> {
+    pub(super) const fn origin(&self) -> Origin {
+        let Place { leg, component, .. } = self.place;
+        Origin {
+            leg,
+            component,
+            source: self.source,
+        }
+    }
+
+    /// How the ciphers open the packet, if they have to.
+    pub(super) const fn opening(&self) -> Option<(Op, &OpenPlan)> {
+        match (self.step, &self.admission) {
+            (Step::Arrived, Some(Admission::Open(plan))) => Some((Op::Open, plan)),
+            (Step::Arrived, Some(Admission::Check(plan))) => Some((Op::Check, plan)),
+            _ => None,
+        }
+    }
+}
+
+impl<F: Frame> Waiting<F> {
+    /// Drops the packet, counted.
+    #[cold]
+    pub(super) fn refuse(&mut self, open: &mut Open, reason: Reason, counters: &Counters<'_>) {
+        counters.refuse(reason);
+        open.stream.count_refused(self.place.leg, reason);
+        self.step = Step::Refused;
+    }
+
+    /// Takes out of the packet what was put there for its authentication.
+    pub(super) fn unstage(&mut self) {
+        if let Some(Admission::Open(plan) | Admission::Check(plan)) = &self.admission {
+            plan.unstage(self.frame.data_mut());
+        }
+    }
+}
+
+/// Fetches memory by the processor's own instruction.
+pub(super) struct Prefetch;
+
+impl Fetch for Prefetch {
+    #[inline]
+    fn fetch<T>(&self, value: &T) {
+        prefetch(value);
+    }
+}
+
+impl<F: Frame> MediaEngine<F> {
+    /// Whether the line is full; then it must be run before more is queued.
+    pub fn is_full(&self) -> bool {
+        self.line.is_full()
+    }
+
+    /// Puts a UDP packet to one of this worker's media ports in line, which must not be full. One
+    /// to a port that no stream has open is dropped.
+    #[inline]
+    pub fn queue(&mut self, mut frame: F, packet: &Packet, counters: &Counters<'_>) {
+        let Some(place) = self.terminations.find(packet.dst, packet.dst_port) else {
+            return counters.refuse(Reason::MediaNoSession);
+        };
+        if let Some(Some(open)) = self.streams.get(place.slot as usize) {
+            open.stream.fetch(place.leg, &Prefetch);
+            prefetch(&open.hops[place.leg.other()]);
+        }
+        frame.truncate(packet.payload_end.into());
+        if !frame.trim_front(packet.payload.into()) {
+            return counters.refuse(Reason::UdpMalformed);
+        }
+        let queued = self.line.try_push(Waiting {
+            frame,
+            place,
+            source: SocketAddr::new(packet.src, packet.src_port),
+            traffic_class: packet.traffic_class,
+            step: Step::Arrived,
+            admission: None,
+            opened: Outcome::Pending,
+            content: Content::Rtp,
+            octets: 0,
+            seal: None,
+        });
+        if queued.is_err() {
+            counters.refuse(Reason::NoBuffer);
+        }
+    }
+
+    /// Drops what is in line for a stream that ends: its slot may soon be another's. Counted when
+    /// the line is run.
+    pub(super) fn drop_waiting(&mut self, slot: u32) {
+        let of_slot = |waiting: &Waiting<F>| waiting.place.slot == slot;
+        self.dropped += self.line.iter().filter(|waiting| of_slot(waiting)).count();
+        self.line.retain(|waiting| !of_slot(waiting));
+    }
+
+    /// Packets passed on since this was last asked.
+    pub const fn take_passed(&mut self) -> u64 {
+        core::mem::replace(&mut self.passed, 0)
+    }
+}
+
+/// Where the cache lines of a frame begin that are fetched ahead: all of an ordinary voice packet.
+const AHEAD: [usize; 4] = [0, 64, 128, 192];
+
+/// Has the processor fetch a burst of frames that has just been received, ahead of the parser and
+/// the checksums, which read all of them.
+#[inline]
+pub fn fetch_frames<F: Frame>(frames: &[F]) {
+    for frame in frames {
+        let octets = frame.data();
+        AHEAD
+            .iter()
+            .filter_map(|&at| octets.get(at))
+            .for_each(prefetch);
+    }
+}
