@@ -12,7 +12,8 @@ use crate::common::each_way;
 /// Lets a host find its router: what it sends before that waits, and not all of it.
 fn acquaint(lab: &mut Lab, host: HostId) {
     let router = lab.setup.address(Place::OutsideRouter);
-    lab.host(host).send_datagram(9, (router, 9).into(), b"hello");
+    lab.host(host)
+        .send_datagram(9, (router, 9).into(), b"hello");
     lab.settle();
     lab.look();
 }
