@@ -73,7 +73,7 @@ impl<'r> Usage<'r> {
     pub fn take(&self, pool: Pool, limit: u64) -> Option<Permit<'r>> {
         let [in_use, most_used, taken, returned] = self.pool(pool)?;
         let before = in_use
-            .fetch_update(AcqRel, Acquire, |used| (used < limit).then_some(used + 1))
+            .fetch_update(AcqRel, Acquire, |used| (used < limit).then(|| used + 1))
             .ok()?;
         most_used.fetch_max(before + 1, Relaxed);
         taken.fetch_add(1, Relaxed);
