@@ -291,9 +291,8 @@ fn ip_packet<'a>(
 ) -> Option<&'a [u8]> {
     match wire::parse(frame).expect("a sound frame") {
         Parsed::Ip(packet) => frame.data().get(packet.ip_range()),
-        Parsed::Arp(link) => {
+        Parsed::Arp(_) => {
             let asked = ArpRepr::parse(frame.data().get(ethernet::HEADER_LEN..)?).expect("ARP");
-            let _ = link;
             if asked.operation == Operation::Request {
                 answer_arp(nic, &asked);
                 out.push(Vec::new());

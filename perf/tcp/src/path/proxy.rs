@@ -115,7 +115,7 @@ fn phones(authority: &Authority) -> ClientProfile {
     let trustpoint = context
         .trustpoint(&TrustpointSpec {
             anchors: std::slice::from_ref(&authority.certificate),
-            chain: &[identity.certificate.clone()],
+            chain: std::slice::from_ref(&identity.certificate),
             key: Some(&identity.key),
             ..TrustpointSpec::default()
         })
