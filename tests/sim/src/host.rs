@@ -268,6 +268,13 @@ impl Host {
         self.touch(id).finish();
     }
 
+    /// Forgets a connection without a word, as a host does that starts anew.
+    pub fn forget(&mut self, id: ConnId) {
+        if let Some(conn) = self.conns.remove(&id) {
+            self.flows.remove(&(conn.local(), conn.peer()));
+        }
+    }
+
     /// Gives a connection up with a reset.
     pub fn abort(&mut self, id: ConnId) {
         self.touch(id).tcp.abort();

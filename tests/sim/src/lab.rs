@@ -285,7 +285,7 @@ impl Lab {
 fn hosts(setup: &Setup) -> [(bool, HostSpec); 4] {
     let spec = |name, place: Place, router: Place, vlan| HostSpec {
         name,
-        addresses: vec![place.prefix(setup.family)],
+        addresses: vec![setup.prefix(place)],
         routers: vec![setup.address(router)],
         vlan,
         // A host waits for a peer that takes nothing, as kernels do.

@@ -82,10 +82,9 @@ pub enum Place {
 }
 
 impl Place {
-    /// The address.
-    #[must_use]
-    pub const fn address(self, family: Family) -> IpAddr {
-        let (is_inside, host) = match self {
+    /// On which side of the proxy it is, and its number there.
+    const fn position(self) -> (bool, u8) {
+        match self {
             Self::OutsideRouter => (false, 1),
             Self::OutsideMedia => (false, 2),
             Self::Mapped => (false, 10),
@@ -96,7 +95,13 @@ impl Place {
             Self::InsideSource => (true, 3),
             Self::Manager => (true, 10),
             Self::Desk => (true, 20),
-        };
+        }
+    }
+
+    /// The address.
+    #[must_use]
+    pub const fn address(self, family: Family) -> IpAddr {
+        let (is_inside, host) = self.position();
         match (family, is_inside) {
             (Family::V4, false) => IpAddr::V4(Ipv4Addr::new(198, 51, 100, host)),
             (Family::V4, true) => IpAddr::V4(Ipv4Addr::new(192, 0, 2, host)),
@@ -148,6 +153,8 @@ pub struct Setup {
     pub cluster: Cluster,
     /// IPv4 or IPv6.
     pub family: Family,
+    /// The same inside, where it differs.
+    pub inside_family: Option<Family>,
     /// VLAN of the outside.
     pub vlan: Option<u16>,
     /// Whether phones speak TLS, and show a certificate.
@@ -186,6 +193,7 @@ impl Default for Setup {
             source: Source::default(),
             cluster: Cluster::default(),
             family: Family::default(),
+            inside_family: None,
             vlan: None,
             client_auth: Some(ClientAuth::Required),
             reassemble: false,
@@ -218,7 +226,20 @@ impl Setup {
     /// The address of `place`.
     #[must_use]
     pub const fn address(&self, place: Place) -> IpAddr {
-        place.address(self.family)
+        place.address(self.family_at(place))
+    }
+
+    /// The address of `place` with the length of its network.
+    #[must_use]
+    pub const fn prefix(&self, place: Place) -> Prefix {
+        place.prefix(self.family_at(place))
+    }
+
+    const fn family_at(&self, place: Place) -> Family {
+        match (place.position(), self.inside_family) {
+            ((true, _), Some(family)) => family,
+            _ => self.family,
+        }
     }
 
     /// Where phones aim at.
@@ -307,7 +328,7 @@ impl Setup {
             name: name.into(),
             device,
             vlan,
-            addresses: vec![own.prefix(self.family)],
+            addresses: vec![self.prefix(own)],
             owned: owned.iter().map(|&place| self.address(place)).collect(),
             reassemble: self.reassemble,
         };

@@ -1,5 +1,8 @@
 //! Limits hold to the unit, for every worker together, and nothing leaks.
 
+use std::time::Duration;
+
+use abi::policy::TlsSettings;
 use abi::{Counter, Limits, Pool, Reason};
 use sim::{Lab, MANAGER, PHONE, STRANGER, Setup};
 use tcp::{CloseCause, State};
@@ -130,4 +133,51 @@ fn lower_limit_lets_live_sessions_be_and_a_higher_one_holds_at_once() {
     let admitted = lab.dial_from(STRANGER);
     lab.settle();
     assert!(lab.host(STRANGER).conn(admitted).is_open());
+}
+
+#[test]
+fn one_source_cannot_take_all_the_places_for_handshakes() {
+    let mut lab = Lab::new(Setup {
+        tls: TlsSettings {
+            handshakes_per_source: 3,
+            ..TlsSettings::default()
+        },
+        ..Setup::default()
+    });
+    let target = lab.setup.target();
+    for _ in 0..5 {
+        lab.host(STRANGER).connect(target, None);
+    }
+    lab.settle();
+    assert_eq!(lab.refused(Reason::LimitHandshakesPerSource), 2);
+    lab.open();
+    // Places come back, whichever way a handshake ends.
+    lab.run_for(Duration::from_secs(60));
+    assert_eq!(lab.proxy().usage(Pool::Handshakes).in_use, 0);
+    let conn = lab.dial_from(STRANGER);
+    lab.settle();
+    assert!(lab.host(STRANGER).conn(conn).is_open());
+}
+
+#[test]
+fn unit_is_there_for_the_phone_that_comes_back_at_once() {
+    each_way(&limited(|l| l.uc_sessions = 1), |mut lab| {
+        for round in 0..6 {
+            let (phone, _) = lab.open();
+            lab.run_for(Duration::from_millis(20));
+            if round % 2 == 0 {
+                lab.host(PHONE).abort(phone);
+            } else {
+                lab.host(PHONE).finish(phone);
+            }
+            lab.world.run_until("the unit is given back", |world| {
+                world.proxy().usage(Pool::UcSessions).in_use == 0
+            });
+            // The call manager has not even finished its part.
+            while let Some(conn) = lab.host(MANAGER).accepted() {
+                lab.host(MANAGER).finish(conn);
+            }
+        }
+        assert_eq!(lab.refused(Reason::LimitUcSessions), 0);
+    });
 }

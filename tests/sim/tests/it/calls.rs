@@ -96,6 +96,31 @@ fn call_works_with_every_addressing_cluster_and_family() {
 }
 
 #[test]
+fn call_crosses_between_families() {
+    for (family, inside_family) in [(Family::V4, Family::V6), (Family::V6, Family::V4)] {
+        for cluster in [Cluster::Nonsecure, Cluster::Encrypted] {
+            println!("{family:?} {inside_family:?} {cluster:?}");
+            let setup = Setup {
+                addressing: Addressing::StaticNat,
+                source: Source::Proxy,
+                cluster,
+                family,
+                inside_family: Some(inside_family),
+                ..Setup::default()
+            };
+            let mut lab = Lab::new(setup.clone());
+            let mut call = lab.call_inside(SUITE);
+            lab.talk(&mut call, 2);
+            lab.hang_up(&mut call);
+            let mut lab = Lab::new(setup);
+            let mut call = lab.call_outside(SUITE);
+            lab.talk(&mut call, 2);
+            lab.hang_up(&mut call);
+        }
+    }
+}
+
+#[test]
 fn media_ends_at_the_termination_addresses() {
     let mut lab = Lab::new(Setup::default());
     let call = lab.call_inside(SUITE);

@@ -19,6 +19,8 @@ mod pressure;
 #[cfg(test)]
 mod sessions;
 #[cfg(test)]
+mod shortage;
+#[cfg(test)]
 mod storms;
 #[cfg(test)]
 mod tls;

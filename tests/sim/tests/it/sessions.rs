@@ -71,6 +71,19 @@ fn is_addressed_as_set_up(setup: Setup) {
 }
 
 #[test]
+fn phone_and_call_manager_may_be_of_different_families() {
+    for (family, inside_family) in [(Family::V4, Family::V6), (Family::V6, Family::V4)] {
+        is_addressed_as_set_up(Setup {
+            addressing: Addressing::StaticNat,
+            source: Source::Proxy,
+            family,
+            inside_family: Some(inside_family),
+            ..Setup::default()
+        });
+    }
+}
+
+#[test]
 fn phone_that_finishes_ends_the_session_in_good_order() {
     each_way(&Setup::default(), |mut lab| {
         let (phone, manager) = lab.open();
@@ -242,4 +255,74 @@ fn session_takes_its_units_and_gives_them_back() {
     lab.host(PHONE).abort(phone);
     lab.settle();
     assert_eq!(pools.map(|pool| lab.proxy().usage(pool).in_use), [0, 0, 0]);
+}
+
+#[test]
+fn phone_that_starts_anew_may_use_its_port_again() {
+    each_way(&Setup::default(), |mut lab| {
+        let (phone, _) = lab.open();
+        let port = lab.host(PHONE).conn(phone).local().port();
+        lab.settle();
+        lab.look();
+        lab.host(PHONE).forget(phone);
+        let identity = lab.authority.issue(&sim::Leaf::phone("anew"));
+        let profile = lab.client_profile(Some(&identity));
+        let target = lab.setup.target();
+        let again = lab.host(PHONE).connect_from(port, target, Some(&profile));
+        lab.run_for(Duration::from_secs(5));
+        assert!(lab.host(PHONE).conn(again).is_open());
+        assert_eq!(lab.proxy().sessions().len(), 1);
+        assert_eq!(lab.count(Counter::SessionsClosed), 1);
+    });
+}
+
+#[test]
+fn what_the_phone_says_before_the_call_manager_is_there_waits() {
+    each_way(&Setup::default(), |mut lab| {
+        let phone = lab.dial();
+        lab.host(PHONE).send(phone, "\r\n\r\n");
+        lab.world
+            .run_until("the call manager is connected", |world| {
+                world.host(MANAGER).open_conns() == 1
+            });
+        lab.settle();
+        let manager = lab.host(MANAGER).accepted().unwrap();
+        assert_eq!(lab.host(MANAGER).conn(manager).take(), b"\r\n\r\n");
+    });
+}
+
+#[test]
+fn phone_that_says_its_all_and_finishes_at_once_is_heard() {
+    each_way(&Setup::default(), |mut lab| {
+        let phone = lab.dial();
+        lab.host(PHONE).send(phone, "\r\n\r\n".repeat(500));
+        lab.host(PHONE).finish(phone);
+        lab.settle();
+        let manager = lab.host(MANAGER).accepted().unwrap();
+        assert_eq!(lab.host(MANAGER).conn(manager).take().len(), 2_000);
+        assert!(lab.host(MANAGER).conn(manager).peer_has_finished());
+        assert_eq!(lab.proxy().counters().refusals(), 0);
+    });
+}
+
+#[test]
+fn many_phones_behind_one_address_are_told_apart() {
+    let mut lab = Lab::new(Setup {
+        source: Source::Proxy,
+        ..Setup::default()
+    });
+    let conns: Vec<_> = (0..30).map(|_| lab.dial()).collect();
+    lab.settle();
+    for (n, conn) in conns.iter().enumerate() {
+        lab.host(PHONE).send(*conn, "\r\n\r\n".repeat(n + 1));
+    }
+    lab.settle();
+    let mut heard: Vec<_> = (0..30)
+        .map(|_| {
+            let manager = lab.host(MANAGER).accepted().unwrap();
+            lab.host(MANAGER).conn(manager).take().len()
+        })
+        .collect();
+    heard.sort_unstable();
+    assert_eq!(heard, (1..=30).map(|n| 4 * n).collect::<Vec<_>>());
 }
