@@ -184,6 +184,20 @@ fn record_that_was_tampered_with_fails_the_leg_and_says_so() {
 }
 
 #[test]
+fn record_that_was_tampered_with_fails_a_leg_that_has_closed() {
+    for versions in VERSIONS {
+        let mut pair = Pair::open(versions);
+        pair.client.write(b"REGISTER sip:ucm.example.com SIP/2.0");
+        let mut octets = output_of(&mut pair.client);
+        let last = octets.len() - 1;
+        octets[last] ^= 1;
+        pair.server.close();
+        pair.server.feed(&octets);
+        assert_eq!(pair.server.state(), State::Failed(Reason::TlsRecord));
+    }
+}
+
+#[test]
 fn replayed_record_fails_the_leg() {
     for versions in VERSIONS {
         let mut pair = Pair::open(versions);
