@@ -12,7 +12,7 @@ use wire::MacAddr;
 use wire::ethernet::{self, EthernetRepr};
 use wire::udp::{UdpChecksum, UdpRepr};
 
-use crate::network::{PAIRS, peer_address};
+use crate::network::{FIRST_PORT, PAIRS, peer_address};
 
 /// What is to be done with the packets of one direction.
 #[derive(Clone, Copy, Debug)]
@@ -28,13 +28,34 @@ pub(crate) struct Case {
     pub(crate) unchanged: bool,
     /// Octets of payload.
     pub(crate) payload: usize,
+    /// What is wrong with the packets, if anything.
+    pub(crate) bad: Option<Bad>,
+}
+
+/// What is wrong with packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bad {
+    /// Their tags do not verify.
+    Forged,
+    /// All but the first of each stream have been sent before.
+    Replayed,
+    /// No stream has their port open.
+    UnknownPort,
 }
 
 impl Case {
     /// SRTP from a phone outside to RTP inside, 20 ms of G.711.
     pub(crate) const fn decrypting(name: &'static str, suite: Suite) -> Self {
         let (arrives, leaves) = (Some(suite), None);
-        Self { name, from: Leg::Client, arrives, leaves, unchanged: false, payload: 160 }
+        Self {
+            name,
+            from: Leg::Client,
+            arrives,
+            leaves,
+            unchanged: false,
+            payload: 160,
+            bad: None,
+        }
     }
 
     /// The plan of stream `number`.
@@ -42,8 +63,13 @@ impl Case {
         let side = |leg: Leg| {
             let rtp = peer(leg, number);
             let rtcp = SocketAddr::new(rtp.ip(), rtp.port() + 1);
-            let suite = if leg == self.from { self.arrives } else { self.leaves };
-            let keys = |sent_by_peer: bool| suite.map(|suite| self.keys(suite, number, leg, sent_by_peer));
+            let suite = if leg == self.from {
+                self.arrives
+            } else {
+                self.leaves
+            };
+            let keys =
+                |sent_by_peer: bool| suite.map(|suite| self.keys(suite, number, leg, sent_by_peer));
             SidePlan {
                 family_of: rtp.ip(),
                 remote: Some(Endpoint { rtp, rtcp }),
@@ -55,20 +81,37 @@ impl Case {
                 peer_receives: true,
             }
         };
-        let sides = PerLeg { client: side(Leg::Client), server: side(Leg::Server) };
-        MediaPlan { call: CallId(number), kind: MediaKind::Rtp, sides }
+        let sides = PerLeg {
+            client: side(Leg::Client),
+            server: side(Leg::Server),
+        };
+        MediaPlan {
+            call: CallId(number),
+            kind: MediaKind::Rtp,
+            sides,
+        }
     }
 
     /// Keys that differ by stream, leg and direction; by direction alone where they are to pass
     /// unchanged.
     fn keys(&self, suite: Suite, number: u32, leg: Leg, sent_by_peer: bool) -> SrtpParams {
         let from_client = sent_by_peer == (leg == Leg::Client);
-        let leg = if self.unchanged { 0 } else { u8::from(leg == Leg::Server) };
+        let leg = if self.unchanged {
+            0
+        } else {
+            u8::from(leg == Leg::Server)
+        };
         let mut octets = [0x5c_u8; 46];
         let [a, b, c, d] = number.to_be_bytes();
         octets[..6].copy_from_slice(&[a, b, c, d, leg, u8::from(from_client)]);
-        let key_salt = octets.get(..suite.key_salt_len()).expect("46 octets are enough");
-        SrtpParams { suite, key: MasterKey::new(suite, key_salt).expect("length"), mki: None }
+        let key_salt = octets
+            .get(..suite.key_salt_len())
+            .expect("46 octets are enough");
+        SrtpParams {
+            suite,
+            key: MasterKey::new(suite, key_salt).expect("length"),
+            mki: None,
+        }
     }
 }
 
@@ -107,17 +150,36 @@ impl Frames {
             .zip(local)
             .map(|(number, _)| sender(case, number, &mut ciphers))
             .collect();
+        let is_unused = |port: &u16| local.iter().all(|local| local.port() != *port);
+        let unused = (FIRST_PORT..).step_by(2).find(is_unused).expect("port");
         let (mut octets, mut len) = (Vec::new(), 0);
         for at in 0..count {
             let stream = at % local.len();
             let seq = u16::try_from(at / local.len() % 65_536).expect("in range");
+            let seq = if case.bad == Some(Bad::Replayed) {
+                0
+            } else {
+                seq
+            };
             let number = u32::try_from(stream).expect("few streams");
             let mut packet = rtp(number, seq, case.payload);
             if let Some(Some(sender)) = senders.get_mut(stream) {
+                if case.bad == Some(Bad::Replayed) {
+                    *sender = self::sender(case, number, &mut ciphers).expect("sender");
+                }
                 let done = ciphers.protect(sender, Traffic::Rtp, &mut packet, Now::ZERO);
                 done.expect("protect");
             }
-            let to = *local.get(stream).expect("stream");
+            let mut to = *local.get(stream).expect("stream");
+            match case.bad {
+                Some(Bad::Forged) => packet
+                    .iter_mut()
+                    .skip(12)
+                    .take(1)
+                    .for_each(|octet| *octet ^= 1),
+                Some(Bad::UnknownPort) => to.set_port(unused),
+                _ => {}
+            }
             let frame = frame(peer(case.from, number), to, stations, &packet);
             len = frame.len();
             octets.extend_from_slice(&frame);
@@ -130,7 +192,12 @@ fn sender(case: &Case, number: u32, ciphers: &mut Ciphers) -> Option<Sender<cryp
     let plan = case.plan(number);
     let keys = plan.sides[case.from].receive.as_ref()?;
     let (key, salt) = (keys.key.key(), keys.key.salt());
-    ciphers.sender(&Params { suite: keys.suite, key, salt, mki: None })
+    ciphers.sender(&Params {
+        suite: keys.suite,
+        key,
+        salt,
+        mki: None,
+    })
 }
 
 fn rtp(ssrc: u32, seq: u16, payload: usize) -> Vec<u8> {
@@ -151,9 +218,16 @@ fn frame(
     let l3 = ethernet::HEADER_LEN;
     let mut bytes = vec![0; l3 + UdpRepr::headers_len(dst)];
     bytes.extend_from_slice(payload);
-    let headers =
-        UdpRepr { src, dst, hop_limit: 64, traffic_class: 0xb8, checksum: UdpChecksum::Compute };
-    headers.emit(bytes.get_mut(l3..).expect("room")).expect("headers");
+    let headers = UdpRepr {
+        src,
+        dst,
+        hop_limit: 64,
+        traffic_class: 0xb8,
+        checksum: UdpChecksum::Compute,
+    };
+    headers
+        .emit(bytes.get_mut(l3..).expect("room"))
+        .expect("headers");
     let link = EthernetRepr {
         dst: stations.0,
         src: stations.1,

@@ -18,25 +18,34 @@ pub(crate) fn cipher_alone(clock: Clock, suite: Suite, keys: usize, payload: usi
     let mut packets = vec![[0_u8; 2_048]; BLOCK];
     let len = u16::try_from(12 + payload).expect("short");
     let is_gcm = matches!(suite, Suite::AeadAes128Gcm | Suite::AeadAes256Gcm);
-    let auth = Span { start: 0, len: if is_gcm { 12 } else { len + 4 } };
-    let cipher = Span { start: 12, len: len - 12 };
+    let auth = Span {
+        start: 0,
+        len: if is_gcm { 12 } else { len + 4 },
+    };
+    let cipher = Span {
+        start: 12,
+        len: len - 12,
+    };
     let tag = Tag::empty(srtp::tag_len(suite, srtp::Traffic::Rtp));
     let mut next_key = keys.iter().cycle();
     let mut nanos = 0;
     for _ in 0..PACKETS / BLOCK {
         let began = clock.now();
         for burst in packets.chunks_mut(BURST) {
-            let jobs = burst.iter_mut().zip(&mut next_key).map(|(packet, key)| Job {
-                key,
-                op: Op::Seal,
-                packet,
-                iv: [7; 16],
-                cipher,
-                auth,
-                aad: None,
-                tag,
-                outcome: Outcome::Pending,
-            });
+            let jobs = burst
+                .iter_mut()
+                .zip(&mut next_key)
+                .map(|(packet, key)| Job {
+                    key,
+                    op: Op::Seal,
+                    packet,
+                    iv: [7; 16],
+                    cipher,
+                    auth,
+                    aad: None,
+                    tag,
+                    outcome: Outcome::Pending,
+                });
             let mut jobs: Burst<Job<'_>> = jobs.collect();
             manager.run(&mut jobs);
         }
@@ -53,5 +62,6 @@ fn key(manager: &Manager, suite: Suite) -> Key {
         Suite::AeadAes128Gcm => (Cipher::AesGcm128, &[]),
         Suite::AeadAes256Gcm => (Cipher::AesGcm256, &[]),
     };
-    manager.key(cipher, &[2; 32][..cipher.key_len()], auth).expect("key")
+    let octets = vec![2; cipher.key_len()];
+    manager.key(cipher, &octets, auth).expect("key")
 }

@@ -1,11 +1,12 @@
 //! What a media packet costs on its way through one worker, stage by stage, beside the ciphers
 //! alone.
 //!
-//! `cargo run --release -p perf-media [stages | directions | streams | memory]` answers the
-//! question named, or all. One thread drives what the worker drives: a burst from a DPDK port
+//! `cargo run --release -p perf-media [stages | directions | refusals | streams | memory]` answers
+//! the question named, or all. One thread drives what the worker drives: a burst from a DPDK port
 //! (rings in memory, nothing copied), parsing, classification, the media engine with its ciphers,
 //! the neighbour table, and a burst to the port on the other side. Packets are prepared before
-//! and looked at after, outside the time that is measured.
+//! and looked at after, outside the time that is measured. On a machine that does other things as
+//! well, put `chrt -f 10` in front.
 #![expect(
     clippy::print_stdout,
     clippy::expect_used,
@@ -34,10 +35,21 @@ fn main() {
     }
     let wants = |name: &str| asked.is_empty() || asked.contains(&name);
     // The main thread is the measured one; hugepages where the machine has them.
-    let config = |memory| EalConfig { workers: vec![0], memory, ..EalConfig::default() };
+    let config = |memory| EalConfig {
+        workers: vec![0],
+        memory,
+        ..EalConfig::default()
+    };
     let hugepages = std::fs::read_to_string("/proc/sys/vm/nr_hugepages").unwrap_or_default();
-    let has_hugepages = hugepages.trim().parse::<u32>().is_ok_and(|pages| pages >= 64);
-    let memory = if has_hugepages { Memory::HugeInMemory } else { Memory::NoHuge };
+    let has_hugepages = hugepages
+        .trim()
+        .parse::<u32>()
+        .is_ok_and(|pages| pages >= 64);
+    let memory = if has_hugepages {
+        Memory::HugeInMemory
+    } else {
+        Memory::NoHuge
+    };
     let eal = Eal::init(&config(memory)).expect("EAL");
     let mut network = Network::new(&eal);
     let mut answers = Vec::new();
@@ -46,6 +58,9 @@ fn main() {
     }
     if wants("directions") {
         answers.push(questions::directions(&mut network, &options));
+    }
+    if wants("refusals") {
+        answers.push(questions::refusals(&mut network, &options));
     }
     if wants("streams") {
         answers.push(questions::streams(&mut network, &options));

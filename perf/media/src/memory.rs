@@ -27,14 +27,20 @@ pub(crate) const CALLS: [(&str, Option<Suite>, Option<Suite>); 4] = [
 /// measurement frees the next would reuse.
 pub(crate) fn of_call(name: &str) -> f64 {
     let program = std::env::current_exe().expect("own path");
-    let output = Command::new(program).args(["measure-memory", name]).output().expect("run");
+    let output = Command::new(program)
+        .args(["measure-memory", name])
+        .output()
+        .expect("run");
     let text = String::from_utf8(output.stdout).expect("text");
     text.trim().parse().expect("a number")
 }
 
 /// The measurement itself.
 pub(crate) fn measure(name: &str) -> f64 {
-    let kind = CALLS.iter().find(|call| call.0 == name).expect("kind of call");
+    let kind = CALLS
+        .iter()
+        .find(|call| call.0 == name)
+        .expect("kind of call");
     let case = Case {
         name: "memory",
         from: Leg::Client,
@@ -42,14 +48,20 @@ pub(crate) fn measure(name: &str) -> f64 {
         leaves: kind.2,
         unchanged: false,
         payload: 160,
+        bad: None,
     };
     let mut engine = MediaEngine::<SimFrame>::new(0, 1, STREAMS, 1).expect("engine");
     engine.configure(&terminations(STREAMS), abi::policy::RtpSettings::default());
-    let among = PerLeg { client: &[0_u16][..], server: &[1_u16][..] };
+    let among = PerLeg {
+        client: &[0_u16][..],
+        server: &[1_u16][..],
+    };
     let before = resident_octets();
     for number in 0..STREAMS {
         let plan = case.plan(number);
-        engine.open(1, MediaId(number), &plan, among, Now::ZERO).expect("stream");
+        engine
+            .open(1, MediaId(number), &plan, among, Now::ZERO)
+            .expect("stream");
     }
     (resident_octets() - before) / f64::from(STREAMS)
 }
@@ -57,6 +69,10 @@ pub(crate) fn measure(name: &str) -> f64 {
 /// Octets of this process in memory.
 fn resident_octets() -> f64 {
     let statm = std::fs::read_to_string("/proc/self/statm").expect("statm");
-    let pages: f64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("pages");
+    let pages: f64 = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse().ok())
+        .expect("pages");
     pages * 4096.0
 }

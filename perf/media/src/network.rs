@@ -8,7 +8,7 @@ use abi::policy::{Interface, MediaTermination, Prefix};
 use abi::{Counter, Now, Reason};
 use dpdk::{Clock, Eal, Mbuf, Pool, PoolConfig, Port, PortConfig, PortQueues, QueuePair, ring};
 use ip::{Egress, Limits, NeighborEvent, Stack};
-use pipeline::Leg;
+use pipeline::{Leg, PerLeg};
 use wire::arp::{ArpRepr, Operation};
 use wire::ethernet::{self, EthernetRepr};
 use wire::{BURST, Burst, Frame, MacAddr, Nic, Parsed};
@@ -44,7 +44,7 @@ pub(crate) struct Side {
 pub(crate) struct Network {
     pub(crate) clock: Clock,
     pub(crate) pool: Pool,
-    pub(crate) sides: [Side; 2],
+    pub(crate) sides: PerLeg<Side>,
     pub(crate) counters: Counters<'static>,
 }
 
@@ -65,40 +65,61 @@ const fn host(leg: Leg, number: u8) -> IpAddr {
     })
 }
 
-/// Position of a leg's side.
-pub(crate) const fn side(leg: Leg) -> usize {
-    match leg {
-        Leg::Client => 0,
-        Leg::Server => 1,
-    }
+/// The leg whose side a port of ours is on.
+const fn leg_of(port: u16) -> Leg {
+    if port == 0 { Leg::Client } else { Leg::Server }
 }
 
 impl Network {
     pub(crate) fn new(eal: &Eal) -> Self {
-        let config = PoolConfig { mbufs: 8_191, ..PoolConfig::default() };
+        let config = PoolConfig {
+            mbufs: 8_191,
+            ..PoolConfig::default()
+        };
         let pool = Pool::create(eal, "media", &config).expect("pool");
-        let sides = ["outside", "inside"].map(|name| Side::new(eal, name, &pool));
+        let sides = PerLeg {
+            client: Side::new(eal, "outside", &pool),
+            server: Side::new(eal, "inside", &pool),
+        };
         let words: Vec<AtomicU64> = (0..BLOCK_WORDS).map(|_| AtomicU64::new(0)).collect();
         let counters = Counters::new(words.leak()).expect("counters");
-        Self { clock: Clock::calibrate(), pool, sides, counters }
+        Self {
+            clock: Clock::calibrate(),
+            pool,
+            sides,
+            counters,
+        }
     }
 
     /// The stack of the worker, which knows all peers.
     pub(crate) fn stack(&mut self, now: Now) -> Stack<Mbuf> {
         let mut stack = Stack::new(Limits::default());
         let interfaces = Leg::BOTH.map(interface);
-        let infos = [self.sides[0].ours.info(), self.sides[1].ours.info()];
-        stack.configure(&interfaces, &[], &infos).expect("interfaces");
+        let infos = Leg::BOTH.map(|leg| self.sides[leg].ours.info());
+        stack
+            .configure(&interfaces, &[], &infos)
+            .expect("interfaces");
         let mut out = Sent::default();
         for leg in Leg::BOTH {
             for number in 0..ADDRESSES {
                 let peer = peer_address(leg, number);
                 stack.next_hop(peer, now).expect("next hop");
-                stack.poll(now, &mut Out { network: self, queues: &mut out });
+                stack.poll(
+                    now,
+                    &mut Out {
+                        network: self,
+                        queues: &mut out,
+                    },
+                );
                 let reply = self.arp_reply(leg, peer);
-                let Ok(Parsed::Arp(link)) = wire::parse(&reply) else { continue };
+                let Ok(Parsed::Arp(link)) = wire::parse(&reply) else {
+                    continue;
+                };
                 let port = u16::from(leg == Leg::Server);
-                let mut out = Out { network: self, queues: &mut out };
+                let mut out = Out {
+                    network: self,
+                    queues: &mut out,
+                };
                 stack.on_arp(port, reply, &link, now, &mut out);
             }
         }
@@ -112,7 +133,12 @@ impl Network {
         };
         let (dst, src) = self.stations(leg);
         let mut bytes = [0; ethernet::HEADER_LEN + wire::arp::LEN];
-        let header = EthernetRepr { dst, src, vlan: None, ethertype: ethernet::ARP };
+        let header = EthernetRepr {
+            dst,
+            src,
+            vlan: None,
+            ethertype: ethernet::ARP,
+        };
         let arp = ArpRepr {
             operation: Operation::Reply,
             sender_mac: src,
@@ -121,7 +147,8 @@ impl Network {
             target_ip: ours,
         };
         header.emit(&mut bytes).expect("room");
-        arp.emit(bytes.get_mut(ethernet::HEADER_LEN..).expect("room")).expect("room");
+        arp.emit(bytes.get_mut(ethernet::HEADER_LEN..).expect("room"))
+            .expect("room");
         self.frame(&bytes)
     }
 
@@ -135,13 +162,15 @@ impl Network {
 
     /// What has been refused, by name.
     pub(crate) fn refusals(&self) -> Vec<(&'static str, u64)> {
-        let all = Reason::ALL.iter().map(|&reason| (reason.name(), self.counters.refused(reason)));
+        let all = Reason::ALL
+            .iter()
+            .map(|&reason| (reason.name(), self.counters.refused(reason)));
         all.filter(|&(_, count)| count > 0).collect()
     }
 
     /// Station addresses in frames from a leg's peers: ours, then theirs.
     pub(crate) fn stations(&self, leg: Leg) -> (MacAddr, MacAddr) {
-        (self.sides[side(leg)].ours.info().mac, PEER)
+        (self.sides[leg].ours.info().mac, PEER)
     }
 }
 
@@ -156,7 +185,11 @@ impl Side {
             (port, pairs.remove(0))
         };
         let ((port, ours), (across, theirs)) = (open(&names[0]), open(&names[1]));
-        Self { ours, theirs, _ports: [port, across] }
+        Self {
+            ours,
+            theirs,
+            _ports: [port, across],
+        }
     }
 }
 
@@ -166,7 +199,9 @@ fn interface(leg: Leg) -> Interface {
         name: String::new(),
         device: u16::from(leg == Leg::Server),
         vlan: None,
-        addresses: addresses.map(|address| Prefix { address, len: 24 }).collect(),
+        addresses: addresses
+            .map(|address| Prefix { address, len: 24 })
+            .collect(),
         owned: Vec::new(),
         reassemble: false,
     }
@@ -191,7 +226,7 @@ pub(crate) fn terminations(streams: u32) -> Vec<MediaTermination> {
 
 /// Frames in line for each port.
 #[derive(Default)]
-pub(crate) struct Sent([Burst<Mbuf>; 2]);
+pub(crate) struct Sent(PerLeg<Burst<Mbuf>>);
 
 /// What the stack sends by: the ports' transmit queues, as the worker fills them.
 pub(crate) struct Out<'a> {
@@ -202,16 +237,12 @@ pub(crate) struct Out<'a> {
 impl Out<'_> {
     /// Sends all that is in line.
     pub(crate) fn flush(&mut self) {
-        self.flush_port(0);
-        self.flush_port(1);
+        Leg::BOTH.into_iter().for_each(|leg| self.flush_side(leg));
     }
 
-    fn flush_port(&mut self, port: usize) {
-        let (Some(side), Some(queue)) = (self.network.sides.get_mut(port), self.queues.0.get_mut(port))
-        else {
-            return;
-        };
-        side.ours.tx_burst(queue);
+    fn flush_side(&mut self, leg: Leg) {
+        let queue = &mut self.queues.0[leg];
+        self.network.sides[leg].ours.tx_burst(queue);
         queue.clear();
     }
 }
@@ -223,11 +254,11 @@ impl Egress<Mbuf> for Out<'_> {
 
     #[inline]
     fn send(&mut self, port: u16, frame: Mbuf) {
-        let port = usize::from(port);
-        let Some(queue) = self.queues.0.get_mut(port) else { return };
+        let leg = leg_of(port);
+        let queue = &mut self.queues.0[leg];
         queue.push(frame);
         if queue.is_full() {
-            self.flush_port(port);
+            self.flush_side(leg);
         }
     }
 
@@ -241,4 +272,3 @@ impl Egress<Mbuf> for Out<'_> {
 
     fn tell(&mut self, _: NeighborEvent) {}
 }
-

@@ -4,7 +4,7 @@ use abi::Suite;
 use perf_harness::{Options, Question, Target, Unit};
 use pipeline::Leg;
 
-use crate::calls::Case;
+use crate::calls::{Bad, Case};
 use crate::drive::{PARTS, Run};
 use crate::limit::cipher_alone;
 use crate::memory::{CALLS, of_call};
@@ -33,50 +33,98 @@ pub(crate) fn stages(network: &mut Network, options: &Options) -> Question {
     let case = Case::decrypting("SRTP to RTP", CM80);
     for _ in 0..options.runs {
         let cost = Run::new(network, &case, 1_000, PACKETS).go(network, false);
-        let parts = Run::new(network, &case, 1_000, PACKETS).go(network, true).parts;
+        let parts = Run::new(network, &case, 1_000, PACKETS)
+            .go(network, true)
+            .parts;
         for (name, nanos) in PARTS.iter().zip(parts) {
             question.record(name, Unit::NsPerPacket, nanos);
         }
         let limit = cipher_alone(network.clock, CM80, 1_000, case.payload);
         question.record("in all", Unit::NsPerPacket, cost.total);
         question.record("ciphers alone", Unit::NsPerPacket, limit);
-        question.record("packets a second", Unit::PacketsPerSecond, per_second(cost.total));
+        question.record(
+            "packets a second",
+            Unit::PacketsPerSecond,
+            per_second(cost.total),
+        );
     }
     let at_least = Target::AtLeast(3e6);
-    question.claim("SRTP to RTP on one core, 1,000 streams", "packets a second", at_least);
+    question.claim(
+        "SRTP to RTP on one core, 1,000 streams",
+        "packets a second",
+        at_least,
+    );
     let share = Target::AtLeast(0.6);
-    question.claim_ratio("share of the cipher alone", "ciphers alone", "in all", share);
-    question.note("The stages are measured in runs of their own: reading the clock costs a little.");
+    question.claim_ratio(
+        "share of the cipher alone",
+        "ciphers alone",
+        "in all",
+        share,
+    );
+    question
+        .note("The stages are measured in runs of their own: reading the clock costs a little.");
     question
 }
 
-/// Every direction and suite.
-pub(crate) fn directions(network: &mut Network, options: &Options) -> Question {
-    let title = "What does a packet cost by direction and suite?";
-    let mut question = Question::new("media-directions", title, METHOD);
-    let decrypting = [
-        Case::decrypting("SRTP to RTP, AES_CM_128_HMAC_SHA1_80", CM80),
-        Case::decrypting("SRTP to RTP, AES_CM_128_HMAC_SHA1_32", Suite::AesCm128HmacSha1_32),
-        Case::decrypting("SRTP to RTP, AES_256_CM_HMAC_SHA1_80", Suite::AesCm256HmacSha1_80),
-        Case::decrypting("SRTP to RTP, AEAD_AES_128_GCM", Suite::AeadAes128Gcm),
-        Case::decrypting("SRTP to RTP, AEAD_AES_256_GCM", Suite::AeadAes256Gcm),
-    ];
-    let other = Case { leaves: Some(CM80), ..Case::decrypting("SRTP to SRTP, other keys", CM80) };
-    let same = Case { name: "SRTP to SRTP, same keys, checked", unchanged: true, ..other };
+/// Asks for each case once.
+fn ask(question: &mut Question, network: &mut Network, cases: &[Case]) {
+    for case in cases {
+        let cost = Run::new(network, case, 1_000, PACKETS).go(network, false);
+        question.record(case.name, Unit::PacketsPerSecond, per_second(cost.total));
+    }
+}
+
+/// Every direction, and what else SRTP is protected with.
+fn cases() -> [Case; 10] {
+    let of = Case::decrypting;
+    let other = Case {
+        leaves: Some(CM80),
+        ..of("SRTP to SRTP, other keys", CM80)
+    };
+    let same = Case {
+        name: "SRTP to SRTP, same keys, checked",
+        unchanged: true,
+        ..other
+    };
     let encrypting = Case {
         name: "RTP to SRTP, AES_CM_128_HMAC_SHA1_80",
         from: Leg::Server,
         arrives: None,
-        leaves: Some(CM80),
         ..other
     };
-    let relay = Case { name: "RTP to RTP", leaves: None, ..encrypting };
-    let video = Case { payload: 1_100, ..Case::decrypting("SRTP to RTP, 1,100 octets", CM80) };
+    [
+        of("SRTP to RTP, AES_CM_128_HMAC_SHA1_80", CM80),
+        of(
+            "SRTP to RTP, AES_CM_128_HMAC_SHA1_32",
+            Suite::AesCm128HmacSha1_32,
+        ),
+        of(
+            "SRTP to RTP, AES_256_CM_HMAC_SHA1_80",
+            Suite::AesCm256HmacSha1_80,
+        ),
+        of("SRTP to RTP, AEAD_AES_128_GCM", Suite::AeadAes128Gcm),
+        of("SRTP to RTP, AEAD_AES_256_GCM", Suite::AeadAes256Gcm),
+        Case {
+            payload: 1_100,
+            ..of("SRTP to RTP, 1,100 octets", CM80)
+        },
+        encrypting,
+        other,
+        same,
+        Case {
+            name: "RTP to RTP",
+            leaves: None,
+            ..encrypting
+        },
+    ]
+}
+
+/// Every direction and suite.
+pub(crate) fn directions(network: &mut Network, options: &Options) -> Question {
+    let title = "How many packets pass by direction and suite?";
+    let mut question = Question::new("media-directions", title, METHOD);
     for _ in 0..options.runs {
-        for case in decrypting.iter().chain(&[encrypting, other, same, relay, video]) {
-            let cost = Run::new(network, case, 1_000, PACKETS).go(network, false);
-            question.record(case.name, Unit::PacketsPerSecond, per_second(cost.total));
-        }
+        ask(&mut question, network, &cases());
         for (row, suite, payload) in [
             ("ciphers alone, AES_CM_128_HMAC_SHA1_80", CM80, 160),
             ("ciphers alone, AEAD_AES_128_GCM", Suite::AeadAes128Gcm, 160),
@@ -86,14 +134,40 @@ pub(crate) fn directions(network: &mut Network, options: &Options) -> Question {
             question.record(row, Unit::PacketsPerSecond, per_second(limit));
         }
     }
-    let ratio = |question: &mut Question, what: &str, of: &str, to: &str, least| {
-        question.claim_ratio(what, of, to, Target::AtLeast(least));
+    for (what, suite, least) in [
+        ("share of the cipher alone", "AES_CM_128_HMAC_SHA1_80", 0.6),
+        ("the same with AES-GCM", "AEAD_AES_128_GCM", 0.45),
+    ] {
+        let (of, to) = (
+            format!("SRTP to RTP, {suite}"),
+            format!("ciphers alone, {suite}"),
+        );
+        question.claim_ratio(what, &of, &to, Target::AtLeast(least));
+    }
+    question
+}
+
+/// What refusing costs.
+pub(crate) fn refusals(network: &mut Network, options: &Options) -> Question {
+    let title = "Does it cost less to refuse a packet than to pass it on?";
+    let mut question = Question::new("media-refusals", title, METHOD);
+    let bad = |name, bad| Case {
+        bad: Some(bad),
+        ..Case::decrypting(name, CM80)
     };
-    let of = "SRTP to RTP, AES_CM_128_HMAC_SHA1_80";
-    let to = "ciphers alone, AES_CM_128_HMAC_SHA1_80";
-    ratio(&mut question, "share of the cipher alone", of, to, 0.6);
-    let of = "SRTP to RTP, AEAD_AES_128_GCM";
-    ratio(&mut question, "the same with AES-GCM", of, "ciphers alone, AEAD_AES_128_GCM", 0.45);
+    let passed = "SRTP to RTP, passed on";
+    let refused = [
+        bad("tag that does not verify", Bad::Forged),
+        bad("replayed", Bad::Replayed),
+        bad("port that no stream has open", Bad::UnknownPort),
+    ];
+    for _ in 0..options.runs {
+        ask(&mut question, network, &[Case::decrypting(passed, CM80)]);
+        ask(&mut question, network, &refused);
+    }
+    for case in refused {
+        question.claim_ratio(case.name, case.name, passed, Target::AtLeast(1.0));
+    }
     question
 }
 
@@ -102,16 +176,30 @@ pub(crate) fn streams(network: &mut Network, options: &Options) -> Question {
     let title = "Does a packet cost more where there are more streams?";
     let mut question = Question::new("media-streams", title, METHOD).along("streams");
     let case = Case::decrypting("SRTP to RTP", CM80);
-    let counts: &[u32] = if options.short { &[1, 1_000, 100_000] } else { &[1, 100, 1_000, 10_000, 100_000] };
+    let counts: &[u32] = if options.short {
+        &[1, 1_000, 100_000]
+    } else {
+        &[1, 100, 1_000, 10_000, 100_000]
+    };
     for _ in 0..options.runs {
         for &count in counts {
             let cost = Run::new(network, &case, count, PACKETS).go(network, false);
             let at = f64::from(count);
-            question.record_at(case.name, at, Unit::PacketsPerSecond, per_second(cost.total));
+            question.record_at(
+                case.name,
+                at,
+                Unit::PacketsPerSecond,
+                per_second(cost.total),
+            );
         }
     }
     let (of, to) = ("SRTP to RTP, 100000", "SRTP to RTP, 1000");
-    question.claim_ratio("100,000 streams against 1,000", of, to, Target::AtLeast(0.75));
+    question.claim_ratio(
+        "100,000 streams against 1,000",
+        of,
+        to,
+        Target::AtLeast(0.75),
+    );
     question
 }
 
