@@ -66,6 +66,9 @@ fn one(version: &str, sessions: usize) -> bool {
     Row::print_head();
     let row = in_own_process(version, sessions);
     row.print(version);
+    for (reason, count) in &row.refusals {
+        println!("the proxy counted {reason} {count}");
+    }
     row.faults.is_empty() && !report::is_over_budget(&row)
 }
 

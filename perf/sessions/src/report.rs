@@ -39,6 +39,8 @@ pub(crate) struct Row {
     pub(crate) set_up_p99: f64,
     /// Sessions ended in a second.
     pub(crate) ends: f64,
+    /// What the proxy refused or dropped, with its reason, until all sessions were over.
+    pub(crate) refusals: Vec<(String, u64)>,
     /// What went wrong.
     pub(crate) faults: Vec<String>,
 }
@@ -56,6 +58,8 @@ pub(crate) struct Measured {
     pub(crate) set_up_times: Vec<Duration>,
     /// Time from the first phone's hanging up to the end of the last connection.
     pub(crate) end: Duration,
+    /// What the proxy refused or dropped.
+    pub(crate) refusals: Vec<(String, u64)>,
     /// What went wrong.
     pub(crate) faults: Vec<String>,
 }
@@ -82,6 +86,7 @@ impl Measured {
             set_up_p50: percentile(50),
             set_up_p99: percentile(99),
             ends: sessions / self.end.as_secs_f64(),
+            refusals: self.refusals,
             faults: self.faults,
         }
     }

@@ -3,8 +3,8 @@
 use core::net::IpAddr;
 use core::time::Duration;
 
-use abi::Now;
 use abi::policy::TcpSettings;
+use abi::{Now, Reason};
 use dpdk::eal::{LogLevel, Memory as EalMemory};
 use dpdk::{Clock, Eal, EalConfig, Pool, PoolConfig, Port, PortConfig, QueuePair};
 use serde_json::Value;
@@ -105,6 +105,7 @@ impl Run {
             ramp: first.ramp,
             set_up_times: first.set_up_times,
             end: first.end,
+            refusals: self.refusals()?,
             faults,
         })
     }
@@ -217,6 +218,14 @@ impl Run {
                 Ok((name, units))
             })
             .collect()
+    }
+
+    /// Reasons for which the proxy refused or dropped something, and how often.
+    fn refusals(&self) -> Result<Vec<(String, u64)>, String> {
+        let counters = self.proxy.show("counters")?;
+        let names = Reason::ALL.iter().map(|reason| reason.name());
+        let counted = names.map(|name| (name.to_owned(), total(&counters, name)));
+        Ok(counted.filter(|&(_, count)| count > 0).collect())
     }
 
     /// What is wrong while all sessions should be up.
