@@ -82,6 +82,11 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Media streams that no signalling sets up
+    Media {
+        #[command(subcommand)]
+        command: Media,
+    },
     /// Show what runs
     Show {
         #[command(subcommand)]
@@ -169,6 +174,15 @@ pub(crate) enum Class {
 
 fn day(text: &str) -> Result<u64, &'static str> {
     license::date::parse(text).ok_or("expected a date such as 2027-01-31")
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Media {
+    /// Open the streams of a file and no others; prints them with our ports
+    Provision {
+        /// One stream a line, as JSON; empty to close all
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

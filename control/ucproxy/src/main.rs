@@ -10,6 +10,7 @@ mod clock;
 mod config;
 mod history;
 mod licences;
+mod media;
 mod out;
 mod region;
 mod show;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, Media};
 use crate::out::Outcome;
 
 fn main() -> ExitCode {
@@ -41,6 +42,9 @@ fn main() -> ExitCode {
         Command::ClearConfiguration { standby, json } => {
             change::clear(&args.runtime_dir, *standby, *json)
         }
+        Command::Media {
+            command: Media::Provision { file },
+        } => media::provision(&args.runtime_dir, file),
         Command::Show { view } => show::show(&args.runtime_dir, view),
         Command::Reference { schema } => {
             let page = if *schema {

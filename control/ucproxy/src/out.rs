@@ -9,6 +9,8 @@ use license::{GrantError, KeyError, MODELS};
 use serde::Serialize;
 use shm::ShmError;
 
+use crate::media::MediaError;
+
 /// How a command ended that did what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -45,6 +47,8 @@ pub(crate) enum CliError {
     Layout { path: PathBuf, error: LayoutError },
     #[error(transparent)]
     Call(#[from] CallError),
+    #[error(transparent)]
+    Media(#[from] MediaError),
     #[error("output: {0}")]
     Output(#[source] io::Error),
 }
