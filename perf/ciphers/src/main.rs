@@ -8,20 +8,9 @@
     reason = "a benchmark has nothing better to do with an error than to stop"
 )]
 
-mod ours;
-mod theirs;
-
-use std::time::Instant;
-
 use abi::Suite;
+use perf_ciphers::{ours, theirs};
 use perf_harness::{Options, Question, Target, Unit};
-
-/// Streams.
-const STREAMS: usize = 1_000;
-/// Packets of each stream in one run.
-const ROUNDS: u16 = 64;
-/// Octets of payload.
-const PAYLOAD: usize = 160;
 
 /// The suites that the peer knows; it derives AES-192 keys wrongly.
 const SUITES: [Suite; 5] = [
@@ -62,36 +51,4 @@ fn main() {
     }
     let answer = question.answer().expect("enough runs");
     answer.publish(&options.results).expect("results");
-}
-
-/// Master key and salt of a stream.
-fn key_salt(suite: Suite, stream: usize) -> Vec<u8> {
-    let seed = u64::try_from(stream).unwrap_or(0) + 1;
-    perf_loadgen::synth::Keys::new(seed).take(suite.key_salt_len())
-}
-
-/// A clear RTP packet of a stream.
-fn rtp(stream: usize, seq: u16) -> Vec<u8> {
-    let mut packet = vec![0x80, 0];
-    packet.extend(seq.to_be_bytes());
-    packet.extend([0; 4]);
-    packet.extend(ssrc(stream).to_be_bytes());
-    packet.resize(12 + PAYLOAD, 0x55);
-    packet
-}
-
-/// The source of a stream.
-fn ssrc(stream: usize) -> u32 {
-    u32::try_from(stream).unwrap_or(0)
-}
-
-/// Nanoseconds a packet, when `packets` of them began at `began`.
-#[expect(clippy::cast_precision_loss, reason = "a few thousand")]
-fn per_packet(began: Instant, packets: usize) -> f64 {
-    began.elapsed().as_secs_f64() * 1e9 / packets as f64
-}
-
-#[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
-fn now() -> Instant {
-    Instant::now()
 }

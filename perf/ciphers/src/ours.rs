@@ -11,7 +11,8 @@ use srtp::{Config, OpenPlan, Params, Receiver, Sender, Traffic};
 use crate::{ROUNDS, STREAMS, key_salt, now, per_packet, rtp};
 
 /// Nanoseconds a packet: everything, and the burst of ciphers alone.
-pub(crate) fn open(suite: Suite) -> (f64, f64) {
+#[must_use]
+pub fn open(suite: Suite) -> (f64, f64) {
     let mut ciphers = Ciphers::new().expect("ciphers");
     let (mut receivers, sealed) = streams(suite, &mut ciphers);
     let packets = STREAMS * usize::from(ROUNDS);

@@ -6,7 +6,8 @@ use libsrtp::{CryptoPolicy, Session, StreamPolicy};
 use crate::{ROUNDS, STREAMS, key_salt, now, per_packet, rtp};
 
 /// Nanoseconds a packet.
-pub(crate) fn open(suite: Suite) -> f64 {
+#[must_use]
+pub fn open(suite: Suite) -> f64 {
     let mut receivers = Vec::with_capacity(STREAMS);
     let mut sealed = vec![Vec::with_capacity(STREAMS); usize::from(ROUNDS)];
     for stream in 0..STREAMS {

@@ -9,6 +9,7 @@ mod bench;
 mod bencode;
 mod error;
 mod ng;
+mod proxy;
 mod questions;
 mod rtpengine;
 mod testpmd;

@@ -1,18 +1,92 @@
 //! The questions.
 
-mod forwarding;
-mod rtpengine;
+mod latency;
+mod memory;
+mod refusals;
+mod relay;
+mod srtp;
+mod streams;
+mod suites;
 
 use perf_harness::Question;
+use perf_loadgen::synth::{Synth, streams as synthetic};
+use perf_loadgen::{Report, Stream};
 
-use crate::bench::Bench;
-use crate::error::Result;
+use crate::bench::{Bench, Generator};
+use crate::error::{BenchError, Result};
+use crate::proxy::Proxy;
+use crate::rtpengine::Rtpengine;
+use crate::testpmd::Testpmd;
 
 /// A question by name.
 type Ask = (&'static str, fn(&Bench) -> Result<Question>);
 
 /// Every question, in the order in which they are asked.
 pub(crate) const ALL: &[Ask] = &[
-    ("forwarding", forwarding::ask),
-    ("rtpengine", rtpengine::ask),
+    ("srtp", srtp::ask),
+    ("relay", relay::ask),
+    ("latency", latency::ask),
+    ("streams", streams::ask),
+    ("refusals", refusals::ask),
+    ("suites", suites::ask),
+    ("memory", memory::ask),
 ];
+
+/// Packets of one run at full rate.
+const PACKETS: &str = "2000000";
+
+/// Calls through rtpengine. Fewer would flatter nobody: past its limit its queue guard drops
+/// whole streams.
+const RTPENGINE_CALLS: u32 = 400;
+
+/// Packets a second for streams that are heard for the first time.
+const WARM_UP: &str = "300000";
+
+/// Runs the generator once.
+fn once(generator: &Generator<'_>) -> Result<Report> {
+    let reports = generator.run()?.into_iter().next();
+    reports.ok_or_else(|| BenchError::Generator("no report".to_owned()))
+}
+
+/// A running proxy with `synth`'s streams, and the list with its ports.
+fn provisioned(bench: &Bench, synth: &Synth) -> Result<(Proxy, Vec<Stream>, String)> {
+    let proxy = Proxy::start(bench, synth.count, synth.v6)?;
+    let mut made = synthetic(synth);
+    proxy.provision(bench, &mut made)?;
+    let path = bench.streams("proxy", &made)?;
+    Ok((proxy, made, path))
+}
+
+/// What the proxy does with packets that come as fast as it takes them.
+fn through_proxy(bench: &Bench, synth: &Synth) -> Result<Report> {
+    let (_proxy, _, path) = provisioned(bench, synth)?;
+    let generator = bench.generator(&path).over_memif().set("warm-up", WARM_UP);
+    once(&generator.set("stored", PACKETS))
+}
+
+/// What testpmd does with the same packets.
+fn through_testpmd(bench: &Bench, synth: &Synth) -> Result<Report> {
+    let path = bench.streams("testpmd", &synthetic(synth))?;
+    let _testpmd = Testpmd::start(bench)?;
+    let generator = bench.generator(&path).over_memif().flag("mirror");
+    once(&generator.set("stored", PACKETS).set("warm-up", WARM_UP))
+}
+
+/// A running rtpengine with calls, and the list of their streams.
+fn called(bench: &Bench) -> Result<(Rtpengine, String)> {
+    let mut made = synthetic(&Synth {
+        count: RTPENGINE_CALLS,
+        ..Synth::default()
+    });
+    let mut rtpengine = Rtpengine::start(bench)?;
+    rtpengine.call(&mut made)?;
+    let path = bench.streams("rtpengine", &made)?;
+    Ok((rtpengine, path))
+}
+
+/// The highest rate that rtpengine passes without loss, and what came of it.
+fn through_rtpengine(bench: &Bench, rtpengine: &Rtpengine, path: &str) -> Result<Report> {
+    let generator = rtpengine.generator(bench, path).set("warm-up", "5000");
+    let generator = generator.set("search", "2000:400000").set("loss", "0.0001");
+    once(&generator.set("seconds", "1"))
+}

@@ -1,0 +1,60 @@
+//! What the proxy adds to the way of a packet.
+
+use perf_harness::{Question, Target, Unit};
+use perf_loadgen::Delay;
+use perf_loadgen::synth::Synth;
+
+use super::{RTPENGINE_CALLS, called, once, provisioned, through_rtpengine};
+use crate::bench::Bench;
+use crate::error::{BenchError, Result};
+
+pub(crate) fn ask(bench: &Bench) -> Result<Question> {
+    let mut question = Question::new(
+        "latency",
+        "How much later does a packet arrive?",
+        "One-way delay from the making of an SRTP packet to the arrival of its RTP packet at the \
+         generator, from times that the packets carry, 400 streams. Both at the same load: half \
+         of what rtpengine passes without loss in this run.",
+    );
+    for _ in 0..bench.options.runs {
+        let (rtpengine, path) = called(bench)?;
+        let load = through_rtpengine(bench, &rtpengine, &path)?.received_per_second / 2.0;
+        let load = format!("{load:.0}");
+        let generator = rtpengine.generator(bench, &path).set("warm-up", "5000");
+        let report = once(&generator.set("rate", &load).set("seconds", "2"))?;
+        record(&mut question, "rtpengine", report.delay)?;
+        drop(rtpengine);
+        let synth = Synth {
+            count: RTPENGINE_CALLS,
+            ..Synth::default()
+        };
+        let (_proxy, _, path) = provisioned(bench, &synth)?;
+        let generator = bench.generator(&path).over_memif();
+        let report = once(&generator.set("rate", &load).set("seconds", "2"))?;
+        record(&mut question, "ucproxy", report.delay)?;
+    }
+    for percentile in ["p50", "p99"] {
+        question.claim_ratio(
+            &format!("one-way delay, {percentile}, of rtpengine's at the same load"),
+            &format!("ucproxy, {percentile}"),
+            &format!("rtpengine, {percentile}"),
+            Target::AtMost(0.1),
+        );
+    }
+    Ok(question)
+}
+
+fn record(question: &mut Question, whose: &str, delay: Option<Delay>) -> Result<()> {
+    let delay = delay.ok_or_else(|| BenchError::Generator("no delays".to_owned()))?;
+    for (percentile, nanos) in [
+        ("p50", delay.p50),
+        ("p90", delay.p90),
+        ("p99", delay.p99),
+        ("p99.9", delay.p999),
+    ] {
+        #[expect(clippy::cast_precision_loss, reason = "well under a second")]
+        let micros = nanos as f64 / 1e3;
+        question.record(&format!("{whose}, {percentile}"), Unit::Us, micros);
+    }
+    Ok(())
+}
