@@ -223,6 +223,8 @@ impl Lab {
 
     /// Opens a connection through the proxy: the phone's end and the call manager's.
     pub fn open(&mut self) -> (ConnId, ConnId) {
+        // What was accepted before is not meant.
+        while self.host(MANAGER).accepted().is_some() {}
         let phone = self.dial();
         self.world.run_until("the phone is connected", |world| {
             world.host(PHONE).conn(phone).is_open()
@@ -230,8 +232,11 @@ impl Lab {
         let mut manager = None;
         self.world
             .run_until("the call manager is connected", |world| {
-                manager = manager.or_else(|| world.host(MANAGER).accepted());
-                manager.is_some_and(|conn| world.host(MANAGER).conn(conn).is_open())
+                let host = world.host(MANAGER);
+                // One that was accepted before and is over is not meant.
+                manager = manager.filter(|conn| !host.conn(*conn).is_closed());
+                manager = manager.or_else(|| host.accepted());
+                manager.is_some_and(|conn| host.conn(conn).is_open())
             });
         (phone, manager.unwrap())
     }

@@ -5,6 +5,8 @@ mod admission;
 #[cfg(test)]
 mod calls;
 #[cfg(test)]
+mod chaos;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod dialogs;
