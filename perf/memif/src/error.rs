@@ -20,6 +20,14 @@ pub(crate) enum BenchError {
     /// A process or a namespace.
     #[error(transparent)]
     Lab(#[from] Failure),
+    /// The proxy does not do what it is told.
+    #[error("{failure}; the dataplane said:\n{log}")]
+    Proxy {
+        /// What it does not do.
+        failure: Failure,
+        /// End of the dataplane's log.
+        log: String,
+    },
     /// The generator failed.
     #[error("perf-loadgen: {0}")]
     Generator(String),

@@ -107,7 +107,10 @@ impl Proxy {
         let dir = self.runtime_dir.display().to_string();
         let mut command = vec![program.as_str(), "--runtime-dir", &dir];
         command.extend(arguments);
-        Ok(run(&command)?)
+        run(&command).map_err(|failure| {
+            let log = self.dataplane.log().tail();
+            BenchError::Proxy { failure, log }
+        })
     }
 }
 

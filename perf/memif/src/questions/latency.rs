@@ -20,6 +20,9 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
         let (rtpengine, path) = called(bench)?;
         let load = through_rtpengine(bench, &rtpengine, &path)?.received_per_second / 2.0;
         let load = format!("{load:.0}");
+        drop(rtpengine);
+        // A generator begins its numbers anew, so it needs calls that have heard none.
+        let (rtpengine, path) = called(bench)?;
         let generator = rtpengine.generator(bench, &path).set("warm-up", "5000");
         let report = once(&generator.set("rate", &load).set("seconds", "2"))?;
         record(&mut question, "rtpengine", report.delay)?;

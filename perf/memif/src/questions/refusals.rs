@@ -6,7 +6,7 @@ use perf_loadgen::synth::Synth;
 
 use super::{PACKETS, WARM_UP, once, provisioned};
 use crate::bench::Bench;
-use crate::error::Result;
+use crate::error::{BenchError, Result};
 
 const GOOD: &str = "a good packet";
 
@@ -19,18 +19,25 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
          missing.",
     );
     for run in 0..bench.options.runs {
-        let (proxy, _, path) = provisioned(bench, &Synth::default())?;
-        let generator = || {
+        let (proxy, mut streams, _) = provisioned(bench, &Synth::default())?;
+        // A generator begins its numbers anew, so it needs streams that have heard none.
+        let mut generator = || {
+            proxy.provision(bench, &mut streams)?;
+            let path = bench.streams("proxy", &streams)?;
             let generator = bench.generator(&path).over_memif();
-            generator.set("warm-up", WARM_UP).flag("no-rtcp")
+            Ok::<_, BenchError>(generator.set("warm-up", WARM_UP).flag("no-rtcp"))
         };
-        let good = once(&generator().set("stored", PACKETS))?.received_per_second;
+        let report = once(&generator()?.set("stored", PACKETS))?;
+        let good = report.received_per_second;
         question.record(GOOD, Unit::NsPerPacket, 1e9 / good);
         for fault in Fault::ALL {
             let name = fault.name();
             let before = proxy.counters()?;
-            let bad = || generator().set("bad", name).set("bad-percent", "50");
-            let report = once(&bad().set("stored", PACKETS))?;
+            let mut bad = || {
+                let generator = generator()?.set("bad", name);
+                Ok::<_, BenchError>(generator.set("bad-percent", "50"))
+            };
+            let report = once(&bad()?.set("stored", PACKETS))?;
             // Two packets in the time of a good one and a bad one.
             let both = 2e9 / report.sent_per_second;
             question.record(
@@ -39,7 +46,7 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
                 both - 1e9 / good,
             );
             let quarter = format!("{:.0}", good / 4.0);
-            let report = once(&bad().set("rate", &quarter).set("seconds", "0.5"))?;
+            let report = once(&bad()?.set("rate", &quarter).set("seconds", "0.5"))?;
             #[expect(clippy::cast_precision_loss, reason = "a count")]
             let missing = report.missing as f64;
             question.record(&format!("missing beside: {name}"), Unit::Count, missing);
