@@ -92,7 +92,8 @@ fn two_workers_admit_exactly_one_at_the_last_unit() -> Result<()> {
         // A client that speaks before it hears of its refusal is refused twice: nothing is kept
         // of it by which to tell.
         let refused = grown.value("limit-uc-sessions");
-        let one_in = grown.value("sessions-opened") == 1 && AT_ONCE as u64 - 1 <= refused;
+        // The units of one phone proxy session: TLS, UC and phone proxy.
+        let one_in = grown.value("permits-taken") == 3 && AT_ONCE as u64 - 1 <= refused;
         ensure(one_in, || format!("{refused} refused: {grown}"))?;
         // The one that is in gives its unit back, and another takes it.
         peers.clear();
