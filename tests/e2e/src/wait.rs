@@ -1,7 +1,7 @@
 //! Waiting for a condition with a deadline: the only clock and the only sleep of the harness.
 //!
 //! A run on a busy two-core machine is slow but must not be flaky, so nothing here measures
-//! speed: deadlines are generous, and a condition that holds is seen within [`POLL`].
+//! speed: deadlines are generous, and a condition that holds is seen within `POLL`.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
