@@ -23,13 +23,8 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
         "As in `srtp`. To SRTP from SRTP the keys are others. The mix has seven streams in ten \
          of G.711, two of Opus and one of video with 1,100 octets, both ways.",
     );
-    let suites: &[Suite] = if bench.options.short {
-        SUITES.get(..1).unwrap_or_default()
-    } else {
-        &SUITES
-    };
     for _ in 0..bench.options.runs {
-        for &suite in suites {
+        for suite in SUITES {
             let name = suite.name();
             for (server, v6, direction, mix, row) in [
                 (None, false, "inward", "g711", "SRTP to RTP"),
