@@ -1,14 +1,16 @@
 //! Phones, call managers, networks and operators that do anything at all, in any order. Whatever
 //! they do, nothing leaks, and the service is there afterwards.
 
-use std::ops::Range;
 use std::time::Duration;
 
+use abi::policy::{ClientAuth, TcpSettings};
 use abi::{Limits, Pool, Suite};
 use sim::{
-    Addressing, Call, Cluster, ConnId, DESK, DESK_RTP, HostId, Lab, MANAGER, PHONE, PHONE_RTP,
-    Random, STRANGER, Setup, Source, Steering, Weather,
+    Addressing, Call, Cluster, ConnId, DESK, DESK_RTP, Family, HostId, Lab, MANAGER, PHONE,
+    PHONE_RTP, Random, STRANGER, Setup, Source, Steering, Weather,
 };
+
+use crate::common::seeds;
 
 const SUITE: Suite = Suite::AesCm128HmacSha1_80;
 
@@ -24,9 +26,21 @@ impl Chaos {
     fn new(seed: u64) -> Self {
         let random = Random::new(seed);
         let pick = |n| usize::try_from(random.below(n)).unwrap();
+        let workers = 1 + pick(3);
+        let sizes = [1_024, 4_096, 65_536];
         let setup = Setup {
             seed,
-            workers: 1 + pick(3),
+            workers,
+            queues: Some(1 + pick(workers as u64)),
+            family: [Family::V4, Family::V6][pick(2)],
+            vlan: [None, Some(7)][pick(2)],
+            client_auth: [Some(ClientAuth::Required), None][pick(4) / 3],
+            reassemble: random.chance(500),
+            tcp: TcpSettings {
+                rx_buffer: sizes[pick(3)],
+                tx_buffer: sizes[pick(3)],
+                ..TcpSettings::default()
+            },
             steering: [Steering::Symmetric, Steering::Next, Steering::Spray][pick(3)],
             addressing: [Addressing::Transparent, Addressing::StaticNat][pick(2)],
             source: [Source::Client, Source::Proxy][pick(2)],
@@ -197,18 +211,9 @@ impl Chaos {
     }
 }
 
-/// Seeds that are played; `SIM_SEEDS=1000-2000` plays others.
-fn seeds() -> Range<u64> {
-    let Ok(text) = std::env::var("SIM_SEEDS") else {
-        return 0..12;
-    };
-    let (first, last) = text.split_once('-').unwrap();
-    first.parse().unwrap()..last.parse().unwrap()
-}
-
 #[test]
 fn nothing_leaks_whatever_they_do() {
-    for seed in seeds() {
+    for seed in seeds(0..12) {
         let mut chaos = Chaos::new(seed);
         for _ in 0..120 {
             chaos.act();

@@ -1,5 +1,7 @@
 //! What many stories share.
 
+use std::ops::Range;
+
 use abi::Counter;
 use sim::{Lab, Setup, Steering};
 
@@ -36,4 +38,13 @@ pub(crate) fn each_way(setup: &Setup, story: impl Fn(Lab)) {
             ..setup.clone()
         }));
     }
+}
+
+/// The seeds of a story of chance: `usual`, or `SIM_SEEDS=1000-2000` for others.
+pub(crate) fn seeds(usual: Range<u64>) -> Range<u64> {
+    let Ok(text) = std::env::var("SIM_SEEDS") else {
+        return usual;
+    };
+    let (first, last) = text.split_once('-').unwrap();
+    first.parse().unwrap()..last.parse().unwrap()
 }
