@@ -56,6 +56,12 @@ impl Manager {
         self.places.len()
     }
 
+    /// Some of the connections that are open, and how they stand.
+    pub(crate) fn some_open(&self) -> Vec<String> {
+        let open = self.connections.iter().flatten();
+        open.take(3).map(|c| format!("{:?}", c.tcp)).collect()
+    }
+
     /// Gives a segment to its connection, or begins one.
     pub(crate) fn on_segment<N: Nic>(
         &mut self,

@@ -20,10 +20,8 @@ use crate::proxy::Proxy;
 use crate::report::Measured;
 use crate::side::{Place, Side};
 
-/// Phones that set up their sessions at the same time.
+/// Phones that set up their sessions, or hang up, at the same time.
 const WINDOW: usize = 64;
-/// Phones that hang up in one turn.
-const HANG_UPS: usize = 16;
 /// Quiet time after the ramp before memory is read and units are counted.
 const SETTLE: Duration = Duration::from_secs(3);
 /// A ramp or an end that makes no progress for this long has failed.
@@ -190,16 +188,20 @@ impl Run {
         let mut next = 0;
         let until = self.now() + PATIENCE;
         while self.now() < until {
-            for index in next..count.min(next + HANG_UPS) {
+            let tally = self.load.phones.tally;
+            let by_phones = count - tally.gone - tally.lost;
+            let left = by_phones.max(self.load.manager.open());
+            if left == 0 {
+                return;
+            }
+            // As many at a time as rings have room for: what is lost has to come again.
+            let end = count.min(count - left + WINDOW);
+            for index in next..end {
                 let now = self.now();
                 self.load.phones.hang_up(index, &mut self.load.outside, now);
             }
-            next = count.min(next + HANG_UPS);
+            next = next.max(end);
             self.turn();
-            let tally = self.load.phones.tally;
-            if tally.gone + tally.lost == count && self.load.manager.open() == 0 {
-                return;
-            }
         }
     }
 
@@ -264,7 +266,10 @@ impl Run {
         }
         if manager.open() != 0 || manager.broken != 0 {
             let (open, broken) = (manager.open(), manager.broken);
-            faults.push(format!("call manager: {open} left open, {broken} broken"));
+            let some = manager.some_open();
+            faults.push(format!(
+                "call manager: {open} left open, {broken} broken {some:?}"
+            ));
         }
         for (name, units) in self.in_use()? {
             if units != 0 {
