@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use abi::Reason;
 use pipeline::Leg;
 use sdp::Sdp;
-use sip::{Message, Span};
+use sip::{Message, Part, Span};
 
 use crate::lines::{Line, reason};
 
@@ -15,9 +15,7 @@ use crate::lines::{Line, reason};
 /// refused.
 pub(crate) fn find(message: &Message) -> Result<Option<(Span, Sdp)>, Reason> {
     let parts = message.frame().parts().map_err(|_| Reason::SipMalformed)?;
-    let mut found = parts
-        .iter()
-        .filter(|p| p.is(message.bytes(), "application", "sdp"));
+    let mut found = parts.iter().filter(|p| is_sdp(p, message.bytes()));
     let Some(part) = found.next() else {
         return Ok(None);
     };
@@ -29,6 +27,15 @@ pub(crate) fn find(message: &Message) -> Result<Option<(Span, Sdp)>, Reason> {
     }
     let sdp = Sdp::parse(part.body.of(message.bytes())).map_err(|error| reason(error.cause))?;
     Ok(Some((part.body, sdp)))
+}
+
+/// Whether a part is a session description. One that does not say what it is may be taken for one
+/// by its receiver.
+fn is_sdp(part: &Part, bytes: &[u8]) -> bool {
+    match part.media_type {
+        Some(_) => part.is(bytes, "application", "sdp"),
+        None => part.is_encoded || part.body.of(bytes).starts_with(b"v="),
+    }
 }
 
 /// Writes the description for `to`: our addresses and keys for the streams that are carried, and

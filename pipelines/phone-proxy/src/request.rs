@@ -18,7 +18,16 @@ use crate::vias::Vias;
 impl Session {
     /// Takes in a request: refuses it, answers it, holds it, or sends it on.
     pub(crate) fn on_request(&mut self, leg: Leg, message: Message, now: Now) {
-        if self.is_ours_to_end(leg, &message, now) {
+        if self.is_ours_to_end(leg, &message, now) || self.is_repeated(leg, &message) {
+            return;
+        }
+        if message.method() == Method::Bye {
+            // No media flows after it, whatever becomes of it (RFC 3261 §15).
+            self.end_dialog(names(leg, &message));
+        }
+        if self.is_merged(leg, &message) {
+            self.refused(leg, Reason::SipBadState);
+            self.answer(leg, &message, 482, "Loop Detected", now);
             return;
         }
         if let Err(reason) = self.admit(leg, &message) {
@@ -34,7 +43,7 @@ impl Session {
             Ok(Some(found)) => found,
             Ok(None) => {
                 if message.method() == Method::Invite {
-                    self.call_for(leg, &message);
+                    self.call_for(leg, &message, now);
                 }
                 self.pass_on(leg, &message, None, now);
                 return;
@@ -79,7 +88,7 @@ impl Session {
                 self.refuse_request(leg, message, Reason::SipBadState, now);
             }
             (Method::Invite | Method::Update | Method::Prack, _) => {
-                let call = self.call_for(leg, message);
+                let call = self.call_for(leg, message, now);
                 self.begin_offer(described, call, now);
             }
             _ => {
@@ -91,7 +100,7 @@ impl Session {
 
     /// The call that a request which may describe media belongs to. An INVITE from outside a
     /// dialog begins one; a dialog that this session has not seen begin is taken up.
-    fn call_for(&mut self, leg: Leg, message: &Message) -> CallId {
+    fn call_for(&mut self, leg: Leg, message: &Message, now: Now) -> CallId {
         let names = names(leg, message);
         let is_initial = message.to_tag().is_empty();
         let known = self.calls.iter().find(|c| c.is(names)).map(|c| c.id);
@@ -106,7 +115,8 @@ impl Session {
         let mut call = Call::new(id, names, is_initial.then_some(message.cseq().number));
         call.initial_id = is_initial.then(|| TransactionId::of(message));
         if !is_initial && let Some(dialog) = call.dialog_or_new(names) {
-            dialog.confirmed = true;
+            // Unless a success shows that there is such a dialog.
+            dialog.expires = Some(now + self.invite_timeout());
         }
         self.calls.push(call);
         id
@@ -123,6 +133,26 @@ impl Session {
             self.answer(leg, message, 200, "OK", now);
         }
         ours
+    }
+
+    /// Whether a request is one that the other side is at work on (RFC 3261 §17.2).
+    fn is_repeated(&mut self, leg: Leg, message: &Message) -> bool {
+        let known = self.transactions[leg].find(&TransactionId::of(message));
+        message.method() != Method::Ack
+            && known.is_some_and(|t| matches!(t.state, State::Pending(_)))
+    }
+
+    /// Whether an INVITE is the same as one that began a call, come by another way: a server that
+    /// forks to two lines of one phone sends both here (RFC 3261 §8.2.2.2).
+    fn is_merged(&self, leg: Leg, message: &Message) -> bool {
+        let names = names(leg, message);
+        let (cseq, id) = (message.cseq(), TransactionId::of(message));
+        let is_same = |call: &Call| {
+            call.initial_cseq == Some(cseq.number)
+                && call.initial_id.as_ref().is_some_and(|known| *known != id)
+        };
+        let is_initial = cseq.method == Method::Invite && names.to_tag.is_empty();
+        is_initial && self.calls.iter().any(|c| c.is(names) && is_same(c))
     }
 
     /// Whether there is room for what a request makes us remember.
@@ -177,17 +207,12 @@ impl Session {
             self.remember(leg, message, echo, &bytes, now);
         }
         self.send(leg.other(), bytes);
-        match message.method() {
-            // No media flows after it, whatever the other side answers (RFC 3261 §15).
-            Method::Bye => self.end_dialog(names(leg, message)),
+        if message.method() == Method::Cancel {
             // The INVITE ends soon, whether the other side says so or not (RFC 3261 §9.1).
-            Method::Cancel => {
-                let invite = self.transactions[leg].find(&TransactionId::of_invite(message));
-                if let Some(pending) = invite.filter(|t| matches!(t.state, State::Pending(_))) {
-                    pending.deadline = pending.deadline.min(now + LINGER);
-                }
+            let invite = self.transactions[leg].find(&TransactionId::of_invite(message));
+            if let Some(pending) = invite.filter(|t| matches!(t.state, State::Pending(_))) {
+                pending.deadline = pending.deadline.min(now + LINGER);
             }
-            _ => {}
         }
     }
 

@@ -7,7 +7,7 @@ use pipeline::{CallId, Leg};
 use sip::{CSeq, Edits, Message, Method, Name, Span, TransactionId};
 
 use crate::body;
-use crate::call::{Exchange, Names};
+use crate::call::{Call, Exchange, Names};
 use crate::negotiate::{Described, names};
 use crate::request::is_oversized;
 use crate::session::Session;
@@ -174,6 +174,7 @@ impl Session {
             return;
         };
         let is_invite = message.method() == Method::Invite;
+        let is_taken_up = call.initial_cseq.is_none();
         match (message.method(), status) {
             (Method::Invite, 101..=199) => {
                 call.dialog_or_new(names);
@@ -182,7 +183,7 @@ impl Session {
                 let is_lost = call.is_won_by_another(names);
                 if let Some(dialog) = call.dialog_or_new(names) {
                     dialog.expires = expiry(message, now);
-                    dialog.confirmed |= is_invite;
+                    dialog.confirmed |= is_invite || is_taken_up;
                     if let Some(lines) = dialog.preview.take_if(|_| is_invite) {
                         dialog.agree(lines);
                     }
@@ -196,8 +197,22 @@ impl Session {
             (Method::Invite | Method::Update, 408 | 481) => self.end_dialog(names),
             (Method::Invite | Method::Update | Method::Prack, 300..) => {
                 self.roll_back(id, names, message.cseq());
+                self.forget_untaken(id);
             }
             _ => {}
+        }
+    }
+
+    /// Forgets a call that was taken up and of which nothing has come.
+    fn forget_untaken(&mut self, id: CallId) {
+        let call = self.calls.iter().find(|c| c.id == id);
+        let is_untaken = |call: &Call| {
+            call.initial_cseq.is_none()
+                && call.lines().next().is_none()
+                && !call.dialogs.iter().any(|d| d.confirmed)
+        };
+        if call.is_some_and(is_untaken) {
+            self.end_call(id);
         }
     }
 
@@ -222,11 +237,15 @@ impl Session {
     }
 }
 
+/// Seconds of the shortest session timer (RFC 4028 §4).
+const SESSION_MIN_S: u32 = 90;
+
 /// When a dialog with a session timer ends unless it is refreshed; half as long again as agreed,
 /// so that its parties end it first (RFC 4028 §10).
 fn expiry(message: &Message, now: Now) -> Option<Now> {
     let text = message.frame().text(Name::SessionExpires)?;
     let digits = text.split(|b| !b.is_ascii_digit()).next()?;
     let seconds: u32 = core::str::from_utf8(digits).ok()?.parse().ok()?;
-    Some(now + Duration::from_secs(u64::from(seconds)) * 3 / 2)
+    let seconds = u64::from(seconds.max(SESSION_MIN_S));
+    Some(now + Duration::from_secs(seconds) * 3 / 2)
 }

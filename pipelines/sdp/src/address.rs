@@ -76,7 +76,7 @@ pub enum Connection {
     Unicast(IpAddr),
     /// `0.0.0.0` or `::`: the author wants to receive nothing (RFC 3264 §8.4).
     Unspecified,
-    /// A multicast group, or several addresses.
+    /// A multicast group, everybody, or several addresses.
     Multicast,
     /// A host name.
     Name,
@@ -94,7 +94,7 @@ impl Connection {
         let base = text.split(|&b| b == b'/').next().unwrap_or_default();
         let has_suffix = base.len() != text.len();
         match family.address(base) {
-            Some(address) if has_suffix || address.is_multicast() => Ok(Self::Multicast),
+            Some(address) if has_suffix || is_group(address) => Ok(Self::Multicast),
             Some(address) if address.is_unspecified() => Ok(Self::Unspecified),
             Some(address) => Ok(Self::Unicast(address)),
             None if has_suffix || !is_host_name(base) => Err(Cause::Connection),
@@ -116,10 +116,16 @@ pub(crate) fn parse_rtcp(value: &[u8]) -> Result<(u16, Option<IpAddr>), Cause> {
         return Err(Cause::RtcpPort);
     }
     match family.address(text) {
+        Some(address) if is_group(address) => Err(Cause::Multicast),
         Some(address) => Ok((port, Some(address))),
         None if is_host_name(text) => Err(Cause::AddressIsName),
         None => Err(Cause::RtcpPort),
     }
+}
+
+/// Whether packets to `address` reach many.
+fn is_group(address: IpAddr) -> bool {
+    address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST)
 }
 
 /// A UDP port in decimal.

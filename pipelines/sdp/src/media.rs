@@ -262,19 +262,16 @@ impl Media {
 /// Port, port count and transport of an m= line.
 fn parse_fields(value: &[u8]) -> Option<(u16, u16, Proto)> {
     let mut tokens = tokens(value);
-    let (_media, ports, proto, _fmt) = (
-        tokens.next()?,
-        tokens.next()?,
-        tokens.next()?,
-        tokens.next()?,
-    );
+    let (_media, ports, proto) = (tokens.next()?, tokens.next()?, tokens.next()?);
+    let has_format = tokens.next().is_some();
     let mut halves = ports.splitn(2, |&b| b == b'/');
     let port = port(halves.next()?)?;
     let port_count = match halves.next() {
         Some(count) => u16::try_from(number(count)?).ok().filter(|&n| n > 0)?,
         None => 1,
     };
-    Some((port, port_count, Proto::from_text(proto)))
+    // A stream that is rejected has no use for a format, and some leave it out.
+    (has_format || port == 0).then(|| (port, port_count, Proto::from_text(proto)))
 }
 
 /// The first direction attribute of a section.

@@ -22,6 +22,10 @@ const ICE: [&str; 9] = [
     "ice-mismatch",
 ];
 
+/// Addresses beside c= and a=rtcp: the same as candidates by older and other names (RFC 6947, RFC
+/// 7195), and sources to take multicast from (RFC 4570).
+const ADDRESSES: [&str; 4] = ["alt", "altc", "ccap", "source-filter"];
+
 /// BUNDLE (RFC 8843) and what describes the streams inside a bundle.
 const BUNDLE: [&str; 4] = ["bundle-only", "ssrc", "ssrc-group", "msid"];
 
@@ -71,17 +75,16 @@ impl Sdp {
         }
     }
 
-    /// Takes out what a relay that ends the media path itself cannot honour: ICE, BUNDLE, keying
-    /// other than by a=crypto, `k=`, and capabilities that offer SRTP behind our back. The
+    /// Takes out what a relay that ends the media path itself cannot honour: ICE and other addresses
+    /// to choose from, BUNDLE, keying other than by a=crypto, `k=`, and capabilities that offer SRTP behind our back. The
     /// a=crypto attributes of streams stay.
     pub fn strip_unproxied(&mut self) {
         let capabilities = self.sections().any(offers_srtp_capability);
         let has_group = |s: &Section| s.attributes("group").any(|l| !is_bundle(l));
         let keeps_mid = has_group(&self.session);
         strip_section(&mut self.session, true);
-        self.session.remove(|l| {
-            l.is_attribute("crypto") || l.is_attribute("msid-semantic") || is_bundle(l)
-        });
+        self.session
+            .remove(|l| is_any(l, &["crypto", "msid-semantic", "rtcp"]) || is_bundle(l));
         for media in &mut self.media {
             let is_rtp = !matches!(media.proto(), Proto::Other | Proto::Udptl);
             strip_section(&mut media.section, is_rtp);
@@ -175,7 +178,11 @@ fn is_on_hold(line: &Line) -> bool {
 
 fn strip_section(section: &mut Section, is_rtp: bool) {
     section.remove(|l| {
-        l.kind() == b'k' || is_any(l, &ICE) || is_any(l, &BUNDLE) || (is_rtp && is_any(l, &KEYING))
+        l.kind() == b'k'
+            || [&ICE[..], &ADDRESSES, &BUNDLE]
+                .iter()
+                .any(|names| is_any(l, names))
+            || (is_rtp && is_any(l, &KEYING))
     });
 }
 

@@ -99,8 +99,9 @@ impl Frame {
         let mut parts = Vec::new();
         if !self.body().is_empty() {
             let content_type = self.value(Name::ContentType);
-            let encoding = self.text(Name::ContentEncoding);
-            let whole = Part::new(self.bytes(), content_type, encoding, self.body())?;
+            let mut encodings = self.fields_named(Name::ContentEncoding);
+            let is_encoded = encodings.any(|f| hides(f.value.of(self.bytes())));
+            let whole = Part::new(self.bytes(), content_type, is_encoded, self.body())?;
             walk(self.bytes(), whole, 1, &mut parts)?;
         }
         Ok(parts)
@@ -111,13 +112,12 @@ impl Part {
     fn new(
         bytes: &[u8],
         content_type: Option<Span>,
-        encoding: Option<&[u8]>,
+        is_encoded: bool,
         body: Span,
     ) -> Result<Self, SipError> {
         let media_type = content_type
             .map(|s| MediaType::parse(bytes, s))
             .transpose()?;
-        let is_encoded = encoding.is_some_and(|e| !e.eq_ignore_ascii_case(b"identity"));
         let is_multipart = !is_encoded
             && media_type
                 .as_ref()
@@ -207,7 +207,7 @@ fn delimiter(line: &[u8], boundary: &[u8]) -> Option<bool> {
 
 /// Takes the headers off a part.
 fn read_part(bytes: &[u8], span: Span) -> Result<Part, SipError> {
-    let (mut content_type, mut encoding, mut length) = (None, None, None);
+    let (mut content_type, mut is_encoded, mut length) = (None, false, None);
     let mut at = span.start;
     loop {
         let line = part_line(bytes, at, span.end);
@@ -219,15 +219,23 @@ fn read_part(bytes: &[u8], span: Span) -> Result<Part, SipError> {
         let (name, value) =
             split_field(bytes, text).ok_or_else(|| Cause::Multipart.at(text.start))?;
         match name {
+            Name::ContentType if content_type.is_some() => {
+                return Err(Cause::Multipart.at(text.start));
+            }
             Name::ContentType => content_type = Some(value),
-            Name::ContentEncoding => encoding = Some(value.of(bytes)),
+            Name::ContentEncoding => is_encoded |= hides(value.of(bytes)),
             Name::ContentLength => length = Some(value),
             _ => {}
         }
     }
-    let mut part = Part::new(bytes, content_type, encoding, Span::new(at, span.end))?;
+    let mut part = Part::new(bytes, content_type, is_encoded, Span::new(at, span.end))?;
     part.length = length;
     Ok(part)
+}
+
+/// Whether what is encoded so cannot be read.
+fn hides(encoding: &[u8]) -> bool {
+    !encoding.eq_ignore_ascii_case(b"identity")
 }
 
 /// The line at `at` with the folds that belong to it.

@@ -66,7 +66,7 @@ pub enum Cause {
     /// From, To, Call-ID, CSeq or Via is missing.
     #[error("mandatory header field is missing")]
     FieldMissing,
-    /// From, To, Call-ID, CSeq or Max-Forwards occurs twice.
+    /// From, To, Call-ID, CSeq, Max-Forwards or Content-Type occurs twice.
     #[error("header field is doubled")]
     FieldDoubled,
     /// CSeq is not a number below 2^31 and a method.

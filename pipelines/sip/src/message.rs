@@ -225,6 +225,10 @@ fn check(frame: &Frame) -> Result<Checked, SipError> {
     let from = NameAddr::parse(bytes, only(frame, Name::From)?)?;
     let to = NameAddr::parse(bytes, only(frame, Name::To)?)?;
     check_max_forwards(frame)?;
+    // Two would tell two readers two things about the body.
+    if frame.value(Name::ContentType).is_some() {
+        only(frame, Name::ContentType)?;
+    }
     Ok(Checked {
         start,
         uri,

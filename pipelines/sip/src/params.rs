@@ -33,6 +33,11 @@ impl Params {
             if !scan.eat(b';') {
                 return Err(Cause::Parameter.at(start));
             }
+            scan.skip_lws();
+            // One semicolon too many at the end does no harm, and occurs.
+            if scan.is_done() && !list.is_empty() {
+                return Ok(Self { list });
+            }
             list.push(header_param(&mut scan, start)?);
         }
     }
@@ -74,7 +79,6 @@ impl Params {
 }
 
 fn header_param(scan: &mut Scan<'_>, start: usize) -> Result<Param, SipError> {
-    scan.skip_lws();
     let name = scan.take_while(|b| !crate::span::is_lws(b) && !matches!(b, b';' | b'=' | b'"'));
     if name.is_empty() {
         return Err(Cause::Parameter.at(start));

@@ -106,6 +106,27 @@ fn malformed_description_is_answered_with_400() {
 }
 
 #[test]
+fn description_cannot_hide_behind_its_type() {
+    let sdp = sdp("192.168.1.50", 4000, "AVP", "");
+    let mut lab = Lab::new();
+    let untyped = with_sdp(&sdp).replace("Content-Type: application/sdp\n", "");
+    assert_eq!(lab.phone(&from_phone("INVITE 1 i", &untyped)), "");
+    assert!(lab.heard(Leg::Client).starts_with("SIP/2.0 488 "));
+    let doubled = format!("c: text/plain\n{}", with_sdp(&sdp));
+    assert_eq!(lab.phone(&from_phone("INVITE 2 j", &doubled)), "");
+    assert!(lab.heard(Leg::Client).starts_with("SIP/2.0 400 "));
+    let encoded = format!("e: identity\nContent-Encoding: gzip\n{}", with_sdp(&sdp));
+    assert_eq!(lab.phone(&from_phone("INVITE 3 k", &encoded)), "");
+    assert!(lab.heard(Leg::Client).starts_with("SIP/2.0 488 "));
+    let untyped_part = format!(
+        "Content-Type: multipart/mixed;boundary=b;\nContent-Length: @\n\n--b\n\n{sdp}\n--b--\n"
+    );
+    assert_eq!(lab.phone(&from_phone("INVITE 4 l", &untyped_part)), "");
+    assert!(lab.heard(Leg::Client).starts_with("SIP/2.0 488 "));
+    assert_eq!((lab.refused.len(), lab.pins.len()), (4, 0));
+}
+
+#[test]
 fn description_that_is_hidden_or_doubled_is_refused() {
     let sdp = sdp("192.168.1.50", 4000, "SAVP", "");
     let encoded = format!("Content-Encoding: gzip\n{}", with_sdp(&sdp));

@@ -336,6 +336,18 @@ fn a_side_that_talks_on_for_ever_is_cut_off() {
 }
 
 #[test]
+fn session_timer_shorter_than_the_standard_allows_is_the_shortest_allowed() {
+    let mut lab = Lab::new();
+    lab.phone(&from_phone("INVITE 1 i", &secure_offer(4000, 'A')));
+    let timer = format!("x: 0;refresher=uac\n{}", clear_answer(5000));
+    lab.server(&by_server("200 OK", "INVITE 1 i s", &timer));
+    lab.pass(Duration::from_secs(134));
+    assert_eq!(lab.pins.len(), 1);
+    lab.pass(Duration::from_secs(2));
+    assert!(lab.pins.is_empty());
+}
+
+#[test]
 fn session_timer_that_nobody_refreshes_closes_the_media() {
     let mut lab = Lab::new();
     lab.phone(&from_phone("INVITE 1 i", &secure_offer(4000, 'A')));

@@ -5,7 +5,9 @@ use std::time::Duration;
 use abi::Reason;
 use pipeline::Leg;
 
-use super::peers::{by_server, clear_answer, from_phone, from_server, secure_offer, talking};
+use super::peers::{
+    by_phone, by_server, clear_answer, from_phone, from_server, secure_offer, talking,
+};
 use super::{Lab, Setup};
 use crate::RawConfig;
 
@@ -95,6 +97,65 @@ fn dialog_that_began_before_the_session_is_taken_up() {
     lab.server(&by_server("200 OK", "INVITE 9 r s", &clear_answer(5000)));
     assert!(lab.plan().sides.server.remote.is_some());
     lab.phone(&from_phone("BYE 10 b s", ""));
+    assert!(lab.pins.is_empty());
+}
+
+#[test]
+fn dialogs_that_nobody_confirms_make_room_again() {
+    for method in ["INVITE", "UPDATE"] {
+        let mut lab = Lab::new();
+        for n in 0..100 {
+            let strange = format!("{method} 9 r{n} s{n}");
+            let call = |text: String| text.replace(": out", &format!(": c{n}"));
+            lab.phone(&call(from_phone(&strange, &secure_offer(4000, 'A'))));
+            lab.server(&call(by_server("500 No", &strange, "")));
+        }
+        lab.assert_quiet();
+    }
+    let mut lab = Lab::new();
+    lab.phone(&from_phone("UPDATE 9 r s", &secure_offer(4000, 'A')));
+    lab.pass(Duration::from_secs(200));
+    assert!(lab.pins.is_empty());
+    assert_eq!(pipeline::Session::next_deadline(&lab.session), None);
+}
+
+#[test]
+fn invite_that_comes_again_leaves_the_first_alone() {
+    let mut lab = Lab::new();
+    let invite = from_server("INVITE 1 i", &clear_answer(5000));
+    assert!(lab.server(&invite).starts_with("INVITE "));
+    // The same transaction again, and another branch of the same fork.
+    assert_eq!(lab.server(&invite), "");
+    let other = invite.replace("branch=z9hG4bKi", "branch=z9hG4bKj");
+    assert_eq!(lab.server(&other), "");
+    assert!(lab.heard(Leg::Server).starts_with("SIP/2.0 482 "));
+    assert_eq!(lab.server(&from_server("ACK 1 j p", "")), "");
+    let inside = lab.phone(&by_phone(
+        "200 OK",
+        "INVITE 1 i p",
+        &secure_offer(4000, 'P'),
+    ));
+    assert!(inside.contains("m=audio 20010 RTP/AVP 0\n"), "{inside}");
+    assert!(lab.plan().sides.client.receive.is_some());
+    assert_eq!(lab.refused, [(Leg::Server, Reason::SipBadState)]);
+}
+
+#[test]
+fn hanging_up_ends_media_even_where_there_is_no_room_for_it() {
+    let config = RawConfig {
+        transactions_max: 8,
+        ..RawConfig::default()
+    };
+    let mut lab = Lab::with(Setup {
+        config,
+        ..Setup::default()
+    });
+    lab.phone(&from_phone("INVITE 1 i", &secure_offer(4000, 'A')));
+    lab.server(&by_server("200 OK", "INVITE 1 i s", &clear_answer(5000)));
+    for n in 2..10 {
+        lab.phone(&from_phone(&format!("INFO {n} o{n} s"), ""));
+    }
+    assert_eq!(lab.phone(&from_phone("BYE 20 b s", "")), "");
     assert!(lab.pins.is_empty());
 }
 

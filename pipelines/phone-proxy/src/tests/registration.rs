@@ -29,10 +29,11 @@ Content-Length: 0
 
 ";
 
+/// A call to `uri`, named after it.
 fn invite(uri: &str) -> String {
     format!(
         "INVITE {uri} SIP/2.0\nVia: SIP/2.0/TCP 10.10.0.10;branch=z9hG4bKin\n\
-         From: <sip:2001@10.10.0.10>;tag=c\nTo: <sip:1001@10.10.0.10>\nCall-ID: in\n\
+         From: <sip:2001@10.10.0.10>;tag=c\nTo: <sip:1001@10.10.0.10>\nCall-ID: {uri}\n\
          CSeq: 1 INVITE\nContact: <sip:2001@10.10.0.77>\nContent-Length: 0\n\n"
     )
 }

@@ -220,6 +220,13 @@ fn rtcp_goes_where_the_attribute_says() {
 }
 
 #[test]
+fn rejected_stream_may_lack_a_format() {
+    let sdp = with_head("m=audio 4000 RTP/AVP 0\r\nm=video 0 RTP/AVP\r\n");
+    assert!(sdp.media()[1].is_rejected());
+    assert_eq!(sdp.media()[1].formats().count(), 0);
+}
+
+#[test]
 fn streams_that_cannot_be_relayed_say_why() {
     let cause = |tail: &str| with_head(tail).endpoint(0).unwrap_err();
     assert_eq!(cause("m=audio 0 RTP/AVP 0").cause, Cause::Rejected);
@@ -232,6 +239,10 @@ fn streams_that_cannot_be_relayed_say_why() {
             cause: Cause::Multicast
         }
     );
+    for tail in ["c=IN IP4 255.255.255.255", "a=rtcp:1 IN IP4 224.0.0.1"] {
+        let many = cause(&format!("m=audio 4000 RTP/AVP 0\r\n{tail}"));
+        assert_eq!(many.cause, Cause::Multicast);
+    }
     let name = cause("m=audio 4000 RTP/AVP 0\r\nc=IN IP4 host.example.com");
     assert_eq!(
         name,

@@ -197,6 +197,20 @@ fn what_would_bypass_the_relay_is_stripped() {
 }
 
 #[test]
+fn other_addresses_of_a_stream_are_stripped() {
+    let mut sdp = with_head(
+        "a=rtcp:5001 IN IP4 192.0.2.1\r\na=source-filter: incl IN IP4 * 192.0.2.1\r\n\
+         m=audio 4000 RTP/AVP 0\r\na=altc:1 IP4 192.0.2.1 4000\r\na=ptime:20\r\n\
+         a=alt:1 1 : x y 192.0.2.1 4000\r\na=ccap:1 IN IP4 192.0.2.1\r\n",
+    );
+    sdp.strip_unproxied();
+    assert_eq!(
+        text(&sdp),
+        format!("{HEAD}m=audio 4000 RTP/AVP 0\r\na=ptime:20\r\n")
+    );
+}
+
+#[test]
 fn other_groups_keep_their_identifiers() {
     let anat = "a=group:ANAT 1 2\r\nm=audio 4000 RTP/AVP 0\r\na=mid:1\r\n";
     let mut sdp = with_head(anat);

@@ -144,6 +144,16 @@ fn via_survives_odd_spacing() {
 }
 
 #[test]
+fn one_semicolon_at_the_end_is_passed_over() {
+    let read = |text: &str| NameAddr::parse(text.as_bytes(), Span::new(0, text.len()));
+    let address = read("\"A\" <sip:a@b>; tag=1 ; x ; ").unwrap();
+    assert_eq!(address.params.iter().count(), 2);
+    for text in ["<sip:a@b>;", "<sip:a@b>;x;;", "<sip:a@b>;;x"] {
+        assert_eq!(read(text).unwrap_err().cause, Cause::Parameter, "{text}");
+    }
+}
+
+#[test]
 fn vias_that_are_none_are_refused() {
     for text in [
         "",
