@@ -232,6 +232,8 @@ pub struct Status {
     pub config: Option<String>,
     /// It is attached to a data plane's shared memory.
     pub attached: bool,
+    /// The start of the data plane whose memory that is, as `show status` prints it.
+    pub dataplane: Option<String>,
     /// Every worker obeys that configuration.
     pub in_force: bool,
     /// What keeps it from being in force, if anything is known to.

@@ -318,7 +318,7 @@ impl Controller {
         }
         match Link::attach(&self.args.runtime_dir) {
             Ok(link) => {
-                tracing::info!(pid = link.pid(), "attached to the data plane");
+                tracing::info!(pid = link.pid(), boot = %link.boot(), "attached to the data plane");
                 self.link = Some(link);
                 self.told = None;
                 self.stage = Stage::Due;
@@ -472,6 +472,7 @@ impl Controller {
             started: self.started,
             config: self.wanted.as_ref().map(|w| w.source.path.clone()),
             attached: self.link.as_ref().is_some_and(Link::is_alive),
+            dataplane: self.link.as_ref().map(|link| link.boot().to_string()),
             in_force: matches!(self.stage, Stage::InForce(_)),
             problem: self.problem.clone(),
         }

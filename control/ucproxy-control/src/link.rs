@@ -6,11 +6,11 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use abi::Limits;
-use abi::layout::{LAYOUT_VERSION, Layout, LayoutError, REGION_NAME};
+use abi::layout::{Layout, LayoutError, REGION_NAME};
 use abi::policy::{Boot, PolicyImage};
 use abi::publish::PublishError;
 use abi::secrets::{self, MESSAGE_MAX, Request, Response, Secret};
+use abi::{BootId, LayoutId, Limits};
 use shm::{Region, ShmError};
 use zeroize::Zeroizing;
 
@@ -40,8 +40,10 @@ pub(crate) enum KeysError {
     Io(#[from] io::Error),
     #[error("keys of the configuration take more than {MESSAGE_MAX} octets")]
     TooLong,
-    #[error("data plane has layout version {0}, this program has {LAYOUT_VERSION}")]
-    Version(u64),
+    #[error("data plane has {0}, this program has {ours}", ours = LayoutId::OURS)]
+    Layout(LayoutId),
+    #[error("data plane has been started again")]
+    Restarted,
     #[error("data plane did not understand the keys")]
     Malformed,
 }
@@ -98,6 +100,11 @@ impl Link {
         &self.layout
     }
 
+    /// The start of the data plane that this is.
+    pub(crate) fn boot(&self) -> BootId {
+        self.layout.boot()
+    }
+
     /// The data plane's process.
     pub(crate) fn pid(&self) -> u64 {
         self.layout.pid()
@@ -148,7 +155,8 @@ impl Link {
     /// Sends the private keys over.
     pub(crate) fn push_keys(&self, keys: &[Secret]) -> Result<(), KeysError> {
         let request = Request::PutKeys {
-            layout_version: LAYOUT_VERSION,
+            layout: LayoutId::OURS,
+            boot: self.boot(),
             keys: keys.to_vec(),
         };
         let message = Zeroizing::new(secrets::encode(&request).ok_or(KeysError::TooLong)?);
@@ -166,7 +174,8 @@ impl Link {
         stream.take(len.into()).read_to_end(&mut body)?;
         match secrets::decode(&body) {
             Some(Response::Ok) => Ok(()),
-            Some(Response::WrongVersion(theirs)) => Err(KeysError::Version(theirs)),
+            Some(Response::WrongLayout(theirs)) => Err(KeysError::Layout(theirs)),
+            Some(Response::WrongBoot(_)) => Err(KeysError::Restarted),
             Some(Response::Malformed) | None => Err(KeysError::Malformed),
         }
     }

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use abi::layout::LAYOUT_VERSION;
+use abi::LayoutId;
 use abi::provision::{StaticOutcome, StaticSide, StaticStream};
 use abi::secrets::{self, MESSAGE_MAX, Provisioned, Request};
 use abi::{Reason, Suite};
@@ -40,8 +40,8 @@ pub(crate) enum MediaError {
     },
     #[error("data plane: {0}")]
     Socket(#[from] io::Error),
-    #[error("data plane has layout version {0}, this program has {LAYOUT_VERSION}")]
-    Version(u64),
+    #[error("data plane has {0}, this program has {ours}", ours = LayoutId::OURS)]
+    Layout(LayoutId),
     #[error("no data plane worker runs yet, or they take too long")]
     NotNow,
     #[error("data plane did not understand the streams")]
@@ -218,7 +218,7 @@ fn put(
     first: bool,
 ) -> Result<Vec<StaticOutcome>, MediaError> {
     let request = Request::PutStreams {
-        layout_version: LAYOUT_VERSION,
+        layout: LayoutId::OURS,
         first,
         streams: streams.to_vec(),
     };
@@ -238,7 +238,7 @@ fn put(
     match secrets::decode(&body) {
         Some(Provisioned::Done(outcomes)) if outcomes.len() == streams.len() => Ok(outcomes),
         Some(Provisioned::NotNow) => Err(MediaError::NotNow),
-        Some(Provisioned::WrongVersion(theirs)) => Err(MediaError::Version(theirs)),
+        Some(Provisioned::WrongLayout(theirs)) => Err(MediaError::Layout(theirs)),
         Some(Provisioned::Done(_)) | None => Err(MediaError::Malformed),
     }
 }

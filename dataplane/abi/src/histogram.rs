@@ -2,12 +2,20 @@
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::digest::{self, Field};
+
 /// Linear steps per power of two: values are kept to within one part in eight.
 const STEPS: usize = 8;
 /// Powers of two covered above the first linear range: up to about 2^35 ns = 34 s.
 const POWERS: usize = 33;
-/// Words of a histogram: total of values, then buckets.
-pub const HISTOGRAM_WORDS: usize = (1 + STEPS * (POWERS + 1)).next_multiple_of(8);
+/// What it consists of.
+pub(crate) const FIELDS: &[Field] = &[
+    Field::word("sum"),
+    Field::area("linear buckets", STEPS, &[]),
+    Field::area("logarithmic buckets", STEPS * POWERS, &[]),
+];
+/// Words of a histogram.
+pub const HISTOGRAM_WORDS: usize = digest::words(FIELDS).next_multiple_of(8);
 
 /// The histogram's words.
 #[derive(Clone, Copy, Debug)]

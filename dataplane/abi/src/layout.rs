@@ -11,16 +11,16 @@ use core::sync::atomic::{
     Ordering::{Acquire, Release},
 };
 
+use crate::boot::{BootId, Origin};
 use crate::counters::{BLOCK_WORDS, Counters};
+use crate::digest::{self, Field};
 use crate::histogram::{HISTOGRAM_WORDS, Histogram};
+use crate::id::LayoutId;
 use crate::limits::{LIMITS_WORDS, LimitWords};
 use crate::publish::{PolicySlots, publish_words};
 use crate::records::{SESSION_WORDS, STREAM_WORDS};
 use crate::usage::{USAGE_WORDS, Usage};
 use crate::{Counter, Reason};
-
-/// Version of the layout and of everything that crosses with it; raised with each change.
-pub const LAYOUT_VERSION: u64 = 1;
 
 /// File name of the region in the runtime directory.
 pub const REGION_NAME: &str = "region";
@@ -29,9 +29,20 @@ const MAGIC: u64 = u64::from_be_bytes(*b"ucproxy\0");
 const HEADER_WORDS: usize = 16;
 const LINE_WORDS: usize = 8;
 
-/// Words of the header, by position.
-#[derive(Clone, Copy)]
-enum Head {
+macro_rules! header {
+    ($($word:ident,)*) => {
+        /// Words of the header, by position.
+        #[derive(Clone, Copy)]
+        enum Head {
+            $($word,)*
+        }
+
+        /// The same, described.
+        pub(crate) const HEADER: &[Field] = &[$(Field::word(stringify!($word)),)*];
+    };
+}
+
+header! {
     Magic,
     Version,
     Hash,
@@ -39,6 +50,7 @@ enum Head {
     Sessions,
     Streams,
     ImageWords,
+    Boot,
     Pid,
     Started,
     Ready,
@@ -46,6 +58,20 @@ enum Head {
     BootHash,
     Refused,
 }
+
+/// The areas of a region in their order. Of those whose number or size is in the header, one is
+/// described.
+pub(crate) const AREAS: &[Field] = &[
+    Field::area("header", HEADER_WORDS, HEADER),
+    Field::area("limits", LIMITS_WORDS, crate::limits::FIELDS),
+    Field::area("usage", USAGE_WORDS, crate::usage::FIELDS),
+    Field::area("acknowledgement", LINE_WORDS, &[]),
+    Field::area("policy", publish_words(0), crate::publish::FIELDS),
+    Field::area("counters", BLOCK_WORDS, &[]),
+    Field::area("media delay", HISTOGRAM_WORDS, crate::histogram::FIELDS),
+    Field::area("session", SESSION_WORDS, crate::records::SESSION),
+    Field::area("stream", STREAM_WORDS, crate::records::STREAM),
+];
 
 /// How large the tables of a region are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,20 +140,9 @@ pub enum LayoutError {
     /// The region does not begin like one of ours.
     #[error("not a ucproxy region")]
     NotARegion,
-    /// The other process speaks another version.
-    #[error(
-        "shared memory has layout version {theirs} (hash {their_hash:016x}), this program has {ours} (hash {our_hash:016x})"
-    )]
-    Version {
-        /// Version in the region.
-        theirs: u64,
-        /// Hash in the region.
-        their_hash: u64,
-        /// Version of this program.
-        ours: u64,
-        /// Hash of this program.
-        our_hash: u64,
-    },
+    /// The data plane was built with another layout.
+    #[error("shared memory has {0}, this program has {ours}", ours = LayoutId::OURS)]
+    Other(LayoutId),
     /// The sizes in the header are impossible or do not fit the region.
     #[error("shared memory header gives sizes that do not fit")]
     Shape,
@@ -150,8 +165,8 @@ impl<'r> Layout<'r> {
             return Err(LayoutError::Shape);
         }
         let layout = Self { words, shape };
-        layout.set(Head::Version, LAYOUT_VERSION);
-        layout.set(Head::Hash, layout_hash());
+        layout.set(Head::Version, LayoutId::OURS.version);
+        layout.set(Head::Hash, LayoutId::OURS.hash);
         layout.set(Head::Workers, shape.workers as u64);
         layout.set(Head::Sessions, shape.sessions as u64);
         layout.set(Head::Streams, shape.streams as u64);
@@ -169,15 +184,12 @@ impl<'r> Layout<'r> {
         if words.len() < HEADER_WORDS || head(Head::Magic) != MAGIC {
             return Err(LayoutError::NotARegion);
         }
-        let (theirs, their_hash) = (head(Head::Version), head(Head::Hash));
-        if theirs != LAYOUT_VERSION || their_hash != layout_hash() {
-            let (ours, our_hash) = (LAYOUT_VERSION, layout_hash());
-            return Err(LayoutError::Version {
-                theirs,
-                their_hash,
-                ours,
-                our_hash,
-            });
+        let theirs = LayoutId {
+            version: head(Head::Version),
+            hash: head(Head::Hash),
+        };
+        if theirs != LayoutId::OURS {
+            return Err(LayoutError::Other(theirs));
         }
         let size = |h| usize::try_from(head(h)).unwrap_or(usize::MAX);
         let shape = Shape {
@@ -277,6 +289,12 @@ impl<'r> Layout<'r> {
         self.set(Head::Ready, workers as u64);
     }
 
+    /// Which start of the data plane made the region.
+    #[must_use]
+    pub fn boot(&self) -> BootId {
+        BootId(self.get(Head::Boot))
+    }
+
     /// Process id of the data plane.
     #[must_use]
     pub fn pid(&self) -> u64 {
@@ -290,9 +308,10 @@ impl<'r> Layout<'r> {
     }
 
     /// Records who made the region and when. Only the data plane calls this.
-    pub fn set_origin(&self, pid: u64, started: u64) {
-        self.set(Head::Pid, pid);
-        self.set(Head::Started, started);
+    pub fn set_origin(&self, origin: &Origin) {
+        self.set(Head::Boot, origin.boot.0);
+        self.set(Head::Pid, origin.pid);
+        self.set(Head::Started, origin.started);
     }
 
     /// The data plane's clock, nanoseconds, when it last did its housekeeping.
@@ -382,40 +401,9 @@ impl Totals {
     }
 }
 
-/// A hash over what determines the meaning of the region, so that two builds that differ in it
-/// refuse each other even if somebody forgot to raise [`LAYOUT_VERSION`].
-#[must_use]
-pub fn layout_hash() -> u64 {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut eat = |bytes: &[u8]| {
-        for &byte in bytes {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    };
-    for reason in Reason::ALL {
-        eat(reason.name().as_bytes());
-    }
-    for counter in Counter::ALL {
-        eat(counter.name().as_bytes());
-    }
-    let sizes = [
-        HEADER_WORDS,
-        LIMITS_WORDS,
-        USAGE_WORDS,
-        BLOCK_WORDS,
-        HISTOGRAM_WORDS,
-        SESSION_WORDS,
-        STREAM_WORDS,
-    ];
-    for size in sizes {
-        eat(&(size as u64).to_le_bytes());
-    }
-    hash
-}
-
 const _: () = assert!(HEADER_WORDS.is_multiple_of(LINE_WORDS));
 const _: () = assert!(USAGE_WORDS.is_multiple_of(LINE_WORDS));
-const _: () = assert!((Head::Refused as usize) < HEADER_WORDS);
+const _: () = assert!(digest::words(HEADER) <= HEADER_WORDS);
 
 #[cfg(test)]
 mod tests {
@@ -466,19 +454,27 @@ mod tests {
     }
 
     #[test]
-    fn another_version_is_refused_with_both_numbers() {
-        let words = words(SHAPE.words());
-        Layout::format(&words, SHAPE).unwrap();
-        words[Head::Version as usize].store(99, Relaxed);
-        let error = Layout::open(&words).unwrap_err();
-        assert!(matches!(
-            error,
-            LayoutError::Version {
-                theirs: 99,
-                ours: LAYOUT_VERSION,
-                ..
-            }
-        ));
+    fn another_version_or_hash_is_refused_saying_both() {
+        for head in [Head::Version, Head::Hash] {
+            let words = words(SHAPE.words());
+            Layout::format(&words, SHAPE).unwrap();
+            words[head as usize].store(99, Relaxed);
+            let error = Layout::open(&words).unwrap_err();
+            let LayoutError::Other(theirs) = error else {
+                panic!("{error}");
+            };
+            assert_ne!(theirs, LayoutId::OURS);
+            let said = error.to_string();
+            assert!(said.contains(&theirs.to_string()), "{said}");
+            assert!(said.contains(&LayoutId::OURS.to_string()), "{said}");
+        }
+    }
+
+    #[test]
+    fn fields_fit_their_areas() {
+        for area in AREAS {
+            assert!(digest::words(area.parts) <= area.words, "{}", area.name);
+        }
     }
 
     #[test]

@@ -2,34 +2,23 @@
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What may be limited. The first four are taken from licences, the rest from configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(usize)]
-pub enum Limit {
-    /// TLS proxy sessions of every application: `Tk` of the licence rules.
-    TlsSessions,
-    /// Sessions of the applications that the UC licence covers: `U`.
-    UcSessions,
-    /// Phone proxy sessions, a part of the UC sessions.
-    PhoneProxySessions,
-    /// Calls whose media is encrypted or decrypted here.
-    SrtpSessions,
-    /// Handshakes in progress, all workers together.
-    Handshakes,
-    /// One when IME sessions are licensed, zero when not.
-    ImeLicensed,
-}
+use crate::digest::{Field, places};
 
-impl Limit {
-    /// Every limit with its name.
-    pub const ALL: &'static [(Self, &'static str)] = &[
-        (Self::TlsSessions, "tls-sessions"),
-        (Self::UcSessions, "uc-sessions"),
-        (Self::PhoneProxySessions, "phone-proxy-sessions"),
-        (Self::SrtpSessions, "srtp-sessions"),
-        (Self::Handshakes, "handshakes"),
-        (Self::ImeLicensed, "ime-licensed"),
-    ];
+places! {
+    /// What may be limited. The first four are taken from licences, the rest from configuration.
+    Limit, Field::word("");
+    /// TLS proxy sessions of every application: `Tk` of the licence rules.
+    TlsSessions "tls-sessions",
+    /// Sessions of the applications that the UC licence covers: `U`.
+    UcSessions "uc-sessions",
+    /// Phone proxy sessions, a part of the UC sessions.
+    PhoneProxySessions "phone-proxy-sessions",
+    /// Calls whose media is encrypted or decrypted here.
+    SrtpSessions "srtp-sessions",
+    /// Handshakes in progress, all workers together.
+    Handshakes "handshakes",
+    /// One when IME sessions are licensed, zero when not.
+    ImeLicensed "ime-licensed",
 }
 
 /// Words that the limits take: one cache line.

@@ -7,14 +7,15 @@
 
 use core::net::IpAddr;
 
+use postcard_schema::Schema;
 use serde::{Deserialize, Serialize};
 
 /// SHA-256 of the certificate (DER) that a private key belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Schema)]
 pub struct KeyId(pub [u8; 32]);
 
 /// Everything that workers obey. See the module's head.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct PolicyImage {
     /// What is read once, when the data plane starts.
     pub boot: Boot,
@@ -41,7 +42,7 @@ pub struct PolicyImage {
 }
 
 /// Keys that take a restart of the data plane to change.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct Boot {
     /// Ports to open.
     pub devices: Vec<Device>,
@@ -64,7 +65,7 @@ pub struct Boot {
 }
 
 /// Where packet memory comes from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct Memory {
     /// Use hugepages.
     pub hugepages: bool,
@@ -73,7 +74,7 @@ pub struct Memory {
 }
 
 /// What a worker does when a turn found nothing to do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub enum Idle {
     /// Poll on.
     #[default]
@@ -86,7 +87,7 @@ pub enum Idle {
 }
 
 /// A port of the data plane.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct Device {
     /// The operator's name for it.
     pub name: String,
@@ -99,7 +100,7 @@ pub struct Device {
 }
 
 /// How the EAL finds a port.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub enum DeviceKind {
     /// A virtual device, in the EAL's words, such as `net_af_packet0,iface=veth0,qpairs=2`.
     Vdev(String),
@@ -108,7 +109,7 @@ pub enum DeviceKind {
 }
 
 /// A layer 3 interface: a device, or a VLAN of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct Interface {
     /// The operator's name for it.
     pub name: String,
@@ -125,7 +126,7 @@ pub struct Interface {
 }
 
 /// An address and how many of its leading bits name the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Schema)]
 pub struct Prefix {
     /// The address.
     pub address: IpAddr,
@@ -134,7 +135,7 @@ pub struct Prefix {
 }
 
 /// A static route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct Route {
     /// Destinations.
     pub prefix: Prefix,
@@ -145,7 +146,7 @@ pub struct Route {
 }
 
 /// Lets packets that are not proxied through from one interface to another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct ForwardRule {
     /// Index of the interface that packets come in by.
     pub from: u16,
@@ -162,7 +163,7 @@ pub struct ForwardRule {
 }
 
 /// A named CA, identity, or both.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct Trustpoint {
     /// The operator's name for it.
     pub name: String,
@@ -179,7 +180,7 @@ pub struct Trustpoint {
 }
 
 /// A call manager or another server that clients are proxied to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct UcServer {
     /// The operator's name for it.
     pub name: String,
@@ -192,7 +193,7 @@ pub struct UcServer {
 }
 
 /// An address and a port range that media ends at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct MediaTermination {
     /// The operator's name for it.
     pub name: String,
@@ -207,7 +208,7 @@ pub struct MediaTermination {
 }
 
 /// One configured proxy application.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct Application {
     /// The operator's name for it.
     pub name: String,
@@ -230,7 +231,7 @@ pub struct Application {
 }
 
 /// An address and port that clients aim at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct Listener {
     /// Index of the interface that clients come in by.
     pub interface: u16,
@@ -243,7 +244,7 @@ pub struct Listener {
 }
 
 /// The proxy as TLS server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct ServerTls {
     /// Index of the trustpoint whose identity is shown.
     pub identity: u16,
@@ -256,7 +257,7 @@ pub struct ServerTls {
 }
 
 /// Whether clients show a certificate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub enum ClientAuth {
     /// They must, and it is verified.
     #[default]
@@ -268,7 +269,7 @@ pub enum ClientAuth {
 }
 
 /// The proxy as TLS client.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct ClientTls {
     /// Index of the trustpoint whose identity is shown, if any.
     pub identity: Option<u16>,
@@ -284,7 +285,7 @@ pub struct ClientTls {
 }
 
 /// Source address of the connection to the server.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub enum Source {
     /// The client's own address.
     #[default]
@@ -294,7 +295,7 @@ pub enum Source {
 }
 
 /// TCP settings. Times in milliseconds, sizes in octets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct TcpSettings {
     /// Receive buffer of a leg.
     pub rx_buffer: u32,
@@ -330,7 +331,7 @@ impl Default for TcpSettings {
 }
 
 /// Which library does the cryptography of TLS.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub enum TlsProvider {
     /// AWS-LC.
     #[default]
@@ -340,7 +341,7 @@ pub enum TlsProvider {
 }
 
 /// TLS settings that hold for every application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct TlsSettings {
     /// Cryptography library.
     pub provider: TlsProvider,
@@ -361,7 +362,7 @@ impl Default for TlsSettings {
 }
 
 /// Media settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct RtpSettings {
     /// SRTP replay window, in packets, 64 to 1024.
     pub replay_window: u16,

@@ -7,11 +7,12 @@
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 
+use postcard_schema::Schema;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
 /// A media stream between two peers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct StaticStream {
     /// The side of the client.
     pub client: StaticSide,
@@ -20,7 +21,7 @@ pub struct StaticStream {
 }
 
 /// One side of a static stream.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct StaticSide {
     /// The media termination address that the peer sends to.
     pub local: IpAddr,
@@ -54,7 +55,7 @@ impl Drop for StaticSide {
 }
 
 /// What became of a static stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub enum StaticOutcome {
     /// It is open, with these ports of ours for RTP; RTCP has the port above.
     Open {

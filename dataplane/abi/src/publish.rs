@@ -9,10 +9,24 @@ use core::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
-/// Words before the two slots: the generation in force, padded to a cache line.
+use crate::digest::Field;
+
+/// Words before the two slots, padded to a cache line.
 const HEAD_WORDS: usize = 8;
-/// Words at the head of a slot: generation, length in octets, checksum, padding.
+/// Words at the head of a slot, padded to a cache line; the image follows.
 const SLOT_HEAD_WORDS: usize = 8;
+
+/// What lies in the area, but for the images.
+pub(crate) const FIELDS: &[Field] = &[
+    Field::area("head", HEAD_WORDS, &[Field::word("generation")]),
+    Field::area("first slot", SLOT_HEAD_WORDS, SLOT),
+    Field::area("second slot", SLOT_HEAD_WORDS, SLOT),
+];
+const SLOT: &[Field] = &[
+    Field::word("generation"),
+    Field::word("octets"),
+    Field::word("checksum"),
+];
 
 /// Words that publishing images of up to `image_words` words takes.
 #[must_use]

@@ -8,9 +8,12 @@
 
 use core::fmt;
 
+use postcard_schema::Schema;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
+use crate::boot::BootId;
+use crate::id::LayoutId;
 use crate::policy::KeyId;
 use crate::provision::{StaticOutcome, StaticStream};
 
@@ -21,7 +24,7 @@ pub const SOCKET_NAME: &str = "dataplane.sock";
 pub const MESSAGE_MAX: usize = 1 << 20;
 
 /// A private key.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct Secret {
     /// The certificate that the key belongs to.
     pub id: KeyId,
@@ -44,20 +47,22 @@ impl Drop for Secret {
 }
 
 /// What control says to the data plane.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub enum Request {
     /// Holds these keys from now on, and none but these once a policy without the others is in
     /// force.
     PutKeys {
-        /// Layout version of the sender.
-        layout_version: u64,
+        /// Layout of the sender.
+        layout: LayoutId,
+        /// The start of the data plane that they are meant for.
+        boot: BootId,
         /// The keys.
         keys: Vec<Secret>,
     },
     /// Opens media streams that no signalling sets up; answered by [`Provisioned`].
     PutStreams {
-        /// Layout version of the sender.
-        layout_version: u64,
+        /// Layout of the sender.
+        layout: LayoutId,
         /// Whether all that were opened so before are closed first.
         first: bool,
         /// The streams, as many as fit a message.
@@ -66,25 +71,27 @@ pub enum Request {
 }
 
 /// What the data plane answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub enum Response {
     /// Done.
     Ok,
-    /// Layout versions differ; the data plane's is given.
-    WrongVersion(u64),
+    /// Layouts differ; the data plane's is given.
+    WrongLayout(LayoutId),
+    /// The data plane has been started again; this start is given.
+    WrongBoot(BootId),
     /// The message does not decode or is too long.
     Malformed,
 }
 
 /// What became of static streams.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub enum Provisioned {
     /// Of each, in order.
     Done(Vec<StaticOutcome>),
     /// No worker runs yet, or they take too long.
     NotNow,
-    /// Layout versions differ; the data plane's is given.
-    WrongVersion(u64),
+    /// Layouts differ; the data plane's is given.
+    WrongLayout(LayoutId),
 }
 
 /// Encodes a message with its length in front; the caller wipes the result.
@@ -117,7 +124,8 @@ mod tests {
 
     fn request() -> Request {
         Request::PutKeys {
-            layout_version: 1,
+            layout: LayoutId::OURS,
+            boot: BootId(7),
             keys: vec![Secret {
                 id: KeyId([7; 32]),
                 der: vec![1, 2, 3],

@@ -5,34 +5,32 @@ use core::sync::atomic::{
     Ordering::{AcqRel, Acquire, Relaxed},
 };
 
-/// A pool of units that admissions take from and give back to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(usize)]
-pub enum Pool {
+use crate::digest::{Field, places};
+
+places! {
+    /// A pool of units that admissions take from and give back to.
+    Pool, Field::area("", POOL_WORDS, POOL);
     /// Every TLS proxy session.
-    TlsSessions,
+    TlsSessions "tls-sessions",
     /// Sessions that the UC licence counts.
-    UcSessions,
+    UcSessions "uc-sessions",
     /// Phone proxy sessions.
-    PhoneProxySessions,
+    PhoneProxySessions "phone-proxy-sessions",
     /// Calls whose media is encrypted or decrypted here.
-    SrtpSessions,
+    SrtpSessions "srtp-sessions",
     /// Handshakes in progress.
-    Handshakes,
+    Handshakes "handshakes",
 }
 
-impl Pool {
-    /// Every pool with its name.
-    pub const ALL: &'static [(Self, &'static str)] = &[
-        (Self::TlsSessions, "tls-sessions"),
-        (Self::UcSessions, "uc-sessions"),
-        (Self::PhoneProxySessions, "phone-proxy-sessions"),
-        (Self::SrtpSessions, "srtp-sessions"),
-        (Self::Handshakes, "handshakes"),
-    ];
-}
+/// The words of one pool.
+const POOL: &[Field] = &[
+    Field::word("in use"),
+    Field::word("most used"),
+    Field::word("taken"),
+    Field::word("returned"),
+];
 
-/// Words of one pool: in use, most used, taken, given back; padded to a cache line.
+/// Words of one pool, padded to a cache line.
 pub const POOL_WORDS: usize = 8;
 
 /// Words of all pools.

@@ -13,9 +13,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use abi::layout::LAYOUT_VERSION;
 use abi::policy::KeyId;
 use abi::secrets::{self, MESSAGE_MAX, Provisioned, Request, Response};
+use abi::{BootId, LayoutId};
 use shm::LockedBytes;
 use zeroize::Zeroizing;
 
@@ -57,11 +57,22 @@ impl KeyStore {
     }
 }
 
+/// What the socket serves.
+#[derive(Debug)]
+pub(crate) struct KeyServer {
+    /// This start of the data plane.
+    pub(crate) boot: BootId,
+    /// Where keys go.
+    pub(crate) store: KeyStore,
+    /// Who opens static streams.
+    pub(crate) orders: Orders,
+}
+
 /// Starts serving the key socket under `path` on a thread of its own.
 ///
 /// # Errors
 /// When the socket cannot be made.
-pub(crate) fn serve(path: &Path, store: KeyStore, orders: Orders) -> io::Result<()> {
+pub(crate) fn serve(path: &Path, server: KeyServer) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -72,7 +83,7 @@ pub(crate) fn serve(path: &Path, store: KeyStore, orders: Orders) -> io::Result<
         .name("keys".into())
         .spawn(move || {
             for stream in listener.incoming() {
-                if let Err(error) = stream.and_then(|stream| answer(stream, &store, &orders)) {
+                if let Err(error) = stream.and_then(|stream| answer(stream, &server)) {
                     tracing::warn!(%error, "key socket: client failed");
                 }
             }
@@ -80,23 +91,26 @@ pub(crate) fn serve(path: &Path, store: KeyStore, orders: Orders) -> io::Result<
     Ok(())
 }
 
-fn answer(mut stream: UnixStream, store: &KeyStore, orders: &Orders) -> io::Result<()> {
+fn answer(mut stream: UnixStream, server: &KeyServer) -> io::Result<()> {
     stream.set_read_timeout(Some(CLIENT_TIMEOUT))?;
     stream.set_write_timeout(Some(CLIENT_TIMEOUT))?;
     let response = match read_request(&mut stream)? {
-        Some(Request::PutKeys { layout_version, .. }) if layout_version != LAYOUT_VERSION => {
-            secrets::encode(&Response::WrongVersion(LAYOUT_VERSION))
+        Some(Request::PutKeys { layout, .. }) if layout != LayoutId::OURS => {
+            secrets::encode(&Response::WrongLayout(LayoutId::OURS))
+        }
+        Some(Request::PutKeys { boot, .. }) if boot != server.boot => {
+            secrets::encode(&Response::WrongBoot(server.boot))
         }
         Some(Request::PutKeys { keys, .. }) => {
-            store.put(&keys)?;
+            server.store.put(&keys)?;
             tracing::info!(keys = keys.len(), "keys received");
             secrets::encode(&Response::Ok)
         }
-        Some(Request::PutStreams { layout_version, .. }) if layout_version != LAYOUT_VERSION => {
-            secrets::encode(&Provisioned::WrongVersion(LAYOUT_VERSION))
+        Some(Request::PutStreams { layout, .. }) if layout != LayoutId::OURS => {
+            secrets::encode(&Provisioned::WrongLayout(LayoutId::OURS))
         }
         Some(Request::PutStreams { first, streams, .. }) => {
-            let outcomes = orders.carry_out(streams, first);
+            let outcomes = server.orders.carry_out(streams, first);
             tracing::info!(
                 streams = outcomes.as_ref().map(Vec::len),
                 first,

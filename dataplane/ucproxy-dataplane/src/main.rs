@@ -17,16 +17,20 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use abi::BootId;
+use abi::boot::Origin;
 use abi::layout::{Layout, LayoutError, REGION_NAME};
 use abi::secrets::SOCKET_NAME;
 use clap::Parser;
 use dpdk::Clock;
+use pipeline::Entropy;
 use shm::{Region, ShmError};
 use tracing_subscriber::EnvFilter;
 
 use crate::args::Args;
 use crate::boot::BootError;
-use crate::keys::KeyStore;
+use crate::entropy::SystemEntropy;
+use crate::keys::{KeyServer, KeyStore};
 use crate::orders::Orders;
 use crate::watch::Watch;
 
@@ -43,6 +47,8 @@ enum MainError {
     Layout(#[from] LayoutError),
     #[error("key socket: {0}")]
     Keys(io::Error),
+    #[error("the system gives no random numbers")]
+    Entropy,
     #[error("signals: {0}")]
     Signals(io::Error),
     #[error(transparent)]
@@ -80,20 +86,39 @@ fn run(args: &Args) -> Result<(), MainError> {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(MainError::Signals)?;
     }
     let clock = Clock::calibrate();
-    let layout = make_region(args)?;
+    let boot = draw_boot_id()?;
+    let layout = make_region(args, boot)?;
     let keys = KeyStore::default();
     let orders = Orders::default();
     let socket = args.runtime_dir.join(SOCKET_NAME);
-    keys::serve(&socket, keys.clone(), orders.clone()).map_err(MainError::Keys)?;
-    tracing::info!(runtime_dir = %args.runtime_dir.display(), "waiting for a policy");
+    let server = KeyServer {
+        boot,
+        store: keys.clone(),
+        orders: orders.clone(),
+    };
+    keys::serve(&socket, server).map_err(MainError::Keys)?;
+    tracing::info!(runtime_dir = %args.runtime_dir.display(), %boot, "waiting for a policy");
     Watch::new(layout, keys, orders, clock, stop).run()
 }
 
-fn make_region(args: &Args) -> Result<Layout<'static>, MainError> {
+fn draw_boot_id() -> Result<BootId, MainError> {
+    let mut octets = [0; 8];
+    if SystemEntropy::default().fill(&mut octets) {
+        Ok(BootId(u64::from_le_bytes(octets)))
+    } else {
+        Err(MainError::Entropy)
+    }
+}
+
+fn make_region(args: &Args, boot: BootId) -> Result<Layout<'static>, MainError> {
     let shape = args.shape();
     let region = Region::create(&args.runtime_dir.join(REGION_NAME), shape.words())?;
     let layout = Layout::format(region.words(), shape)?;
-    layout.set_origin(u64::from(std::process::id()), watch::wall_clock_seconds());
+    layout.set_origin(&Origin {
+        boot,
+        pid: u64::from(std::process::id()),
+        started: watch::wall_clock_seconds(),
+    });
     // The words stay mapped for as long as the process lives.
     let _region = region.publish()?;
     Ok(layout)

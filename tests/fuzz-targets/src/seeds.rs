@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use abi::layout::LAYOUT_VERSION;
 use abi::policy::{KeyId, PolicyImage};
 use abi::secrets::{self, Request, Secret};
+use abi::{BootId, LayoutId};
 use registry::AppOptions;
 
 /// A description as phones offer it.
@@ -63,7 +63,8 @@ fn framed(body: &[u8]) -> Vec<u8> {
 
 fn keys() -> Vec<u8> {
     let request = Request::PutKeys {
-        layout_version: LAYOUT_VERSION,
+        layout: LayoutId::OURS,
+        boot: BootId(7),
         keys: vec![Secret {
             id: KeyId([7; 32]),
             der: vec![1, 2, 3],

@@ -4,15 +4,20 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver};
 
-use abi::layout::{LAYOUT_VERSION, Layout, REGION_NAME, Shape};
+use abi::boot::Origin;
+use abi::layout::{Layout, REGION_NAME, Shape};
 use abi::policy::PolicyImage;
 use abi::secrets::{self, Request, Response, SOCKET_NAME, Secret};
-use abi::{Counter, Limits};
+use abi::{BootId, Counter, LayoutId, Limits};
 use shm::Region;
 
 use super::harness::{SOON, until};
+
+/// Starts so far.
+static STARTS: AtomicU64 = AtomicU64::new(1);
 
 pub(super) struct DataPlane {
     layout: Layout<'static>,
@@ -34,7 +39,12 @@ impl DataPlane {
         };
         let region = Region::create(&dir.join(REGION_NAME), shape.words()).unwrap();
         let layout = Layout::format(region.words(), shape).unwrap();
-        layout.set_origin(std::process::id().into(), 1_000);
+        let boot = BootId(STARTS.fetch_add(1, Relaxed));
+        layout.set_origin(&Origin {
+            boot,
+            pid: std::process::id().into(),
+            started: 1_000,
+        });
         layout.set_workers_running(1);
         let socket = dir.join(SOCKET_NAME);
         let _ = fs::remove_file(&socket);
@@ -48,13 +58,14 @@ impl DataPlane {
                 let mut body = vec![0; usize::try_from(u32::from_be_bytes(len)).unwrap()];
                 stream.read_exact(&mut body).unwrap();
                 let Some(Request::PutKeys {
-                    layout_version,
+                    layout,
+                    boot: to,
                     keys,
                 }) = secrets::decode(&body)
                 else {
                     panic!("no request")
                 };
-                assert_eq!(layout_version, LAYOUT_VERSION);
+                assert_eq!((layout, to), (LayoutId::OURS, boot));
                 stream
                     .write_all(&secrets::encode(&Response::Ok).unwrap())
                     .unwrap();

@@ -4,7 +4,7 @@ use core::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use abi::layout::LAYOUT_VERSION;
+use abi::LayoutId;
 use admin::{Request, Response};
 use serde::Serialize;
 
@@ -34,7 +34,10 @@ struct DataPlane {
     /// Its own clock when it last did its housekeeping.
     heartbeat_ns: Option<u64>,
     workers: usize,
+    /// Which start of it this is.
+    boot: Option<String>,
     layout_version: Option<u64>,
+    layout_hash: Option<String>,
     /// Why its shared memory cannot be read.
     problem: Option<String>,
 }
@@ -57,6 +60,8 @@ struct Control {
     started: Option<u64>,
     config: Option<String>,
     in_force: Option<bool>,
+    /// The start of the data plane that it speaks of.
+    boot: Option<String>,
     problem: Option<String>,
 }
 
@@ -79,9 +84,9 @@ impl Status {
                 && dataplane.workers > 0
                 && policy.published > 0
                 && policy.acknowledged.iter().all(obeyed),
+            control: ask(runtime_dir).about(dataplane.boot.as_ref()),
             dataplane,
             policy,
-            control: ask(runtime_dir),
         }
     }
 }
@@ -98,7 +103,9 @@ fn look(view: &View) -> (DataPlane, Policy) {
         uptime_seconds: alive.then_some(uptime),
         heartbeat_ns: Some(layout.heartbeat()),
         workers,
-        layout_version: Some(LAYOUT_VERSION),
+        boot: Some(layout.boot().to_string()),
+        layout_version: Some(LayoutId::OURS.version),
+        layout_hash: Some(format!("{:016x}", LayoutId::OURS.hash)),
         problem: None,
     };
     let refused = layout.refused_generation();
@@ -110,6 +117,20 @@ fn look(view: &View) -> (DataPlane, Policy) {
     (dataplane, policy)
 }
 
+impl Control {
+    /// The same, unless what it says is of another start of the data plane than the `shown` one.
+    fn about(self, shown: Option<&String>) -> Self {
+        if self.boot.is_none() || self.boot.as_ref() == shown {
+            return self;
+        }
+        Self {
+            in_force: Some(false),
+            problem: Some("has yet to see that the data plane was started again".to_owned()),
+            ..self
+        }
+    }
+}
+
 fn ask(runtime_dir: &Path) -> Control {
     match admin::call(runtime_dir, &Request::Status, ASK_TIMEOUT) {
         Ok(Response::Status(status)) => Control {
@@ -118,6 +139,7 @@ fn ask(runtime_dir: &Path) -> Control {
             started: Some(status.started),
             config: status.config,
             in_force: Some(status.in_force),
+            boot: status.dataplane,
             problem: status.problem,
         },
         Ok(other) => Control {

@@ -8,6 +8,8 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
+use abi::BootId;
+use abi::boot::Origin;
 use abi::layout::{Layout, REGION_NAME, Shape};
 use admin::{Request, Response};
 use serde_json::Value;
@@ -38,7 +40,11 @@ impl Lab {
         };
         let region = Region::create(&self.dir.join(REGION_NAME), shape.words()).unwrap();
         let layout = Layout::format(region.words(), shape).unwrap();
-        layout.set_origin(std::process::id().into(), 1_000);
+        layout.set_origin(&Origin {
+            boot: BootId(0xb007),
+            pid: std::process::id().into(),
+            started: 1_000,
+        });
         layout.set_workers_running(2);
         region.publish().unwrap();
         layout

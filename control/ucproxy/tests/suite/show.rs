@@ -2,10 +2,12 @@
 
 use core::net::SocketAddr;
 
+use abi::boot::Origin;
 use abi::limits::{Limits, UNLIMITED};
 use abi::policy::{Application, PolicyImage, Source};
 use abi::records::{SessionRecord, SessionState, StreamFlow, StreamRecord, StreamSide, Text};
 use abi::{Counter, Pool, Reason, Suite};
+use admin::{Response, Status};
 use serde_json::json;
 
 use super::harness::Lab;
@@ -262,11 +264,37 @@ fn status_is_ready_once_every_worker_obeys_the_newest_policy() {
 }
 
 #[test]
+fn what_control_says_of_another_start_of_the_data_plane_is_not_believed() {
+    let lab = Lab::new();
+    let layout = lab.region();
+    let of = |boot: String| {
+        Response::Status(Status {
+            in_force: true,
+            dataplane: Some(boot),
+            ..Status::default()
+        })
+    };
+    let shown = layout.boot().to_string();
+    let _control = lab.control(vec![of(shown.clone()), of("0000000000000bad".to_owned())]);
+    let same = lab.json(&["show", "status", "--json"]);
+    assert_eq!(same["dataplane"]["boot"], shown);
+    assert_eq!(same["control"]["in_force"], true);
+    let other = lab.json(&["show", "status", "--json"]);
+    assert_eq!(other["control"]["in_force"], false);
+    let problem = other["control"]["problem"].as_str().unwrap();
+    assert!(problem.contains("started again"), "{problem}");
+}
+
+#[test]
 fn what_a_dead_data_plane_left_is_shown_and_said_to_be_that() {
     let lab = Lab::new();
     let layout = lab.region();
     // No process has this number: it is above the largest that the system gives.
-    layout.set_origin(1 << 30, 1_000);
+    layout.set_origin(&Origin {
+        boot: layout.boot(),
+        pid: 1 << 30,
+        started: 1_000,
+    });
     layout.counters(0).unwrap().add(Counter::RxFrames, 5);
     assert_eq!(lab.json(&["show", "status", "--json"])["ready"], false);
     let output = lab.run(&["show", "counters", "--nonzero"]);
