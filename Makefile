@@ -7,6 +7,6 @@ demo: deps ; .ci/demo
 test: deps ; .ci/test
 check: deps ; .ci/check
 fuzz: ; .ci/fuzz
-bench: deps ; .ci/bench
+bench: ; .ci/bench
 instructions: deps ; .ci/instructions
 clean: ; cargo clean

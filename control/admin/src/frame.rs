@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 /// Longest frame, in octets: a configuration of the longest kind, escaped.
 pub const FRAME_OCTETS_MAX: u32 = 32 << 20;
@@ -27,7 +28,9 @@ pub enum FrameError {
 /// # Errors
 /// [`FrameError::Io`], and [`FrameError::TooLong`] for one that the other side would refuse.
 pub fn write<T: Serialize>(to: &mut impl Write, message: &T) -> Result<(), FrameError> {
+    // Some hold keys.
     let body = serde_json::to_vec(message).map_err(|_| FrameError::Malformed)?;
+    let body = Zeroizing::new(body);
     let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
     if len > FRAME_OCTETS_MAX {
         return Err(FrameError::TooLong(len));
@@ -49,7 +52,7 @@ pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> Result<T, FrameError> 
     if len > FRAME_OCTETS_MAX {
         return Err(FrameError::TooLong(len));
     }
-    let mut body = Vec::new();
+    let mut body = Zeroizing::new(Vec::new());
     from.take(len.into()).read_to_end(&mut body)?;
     if u32::try_from(body.len()) != Ok(len) {
         return Err(io::Error::from(ErrorKind::UnexpectedEof).into());

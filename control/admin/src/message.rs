@@ -1,5 +1,6 @@
 //! Requests and responses.
 
+use abi::provision::{StaticOutcome, StaticStream};
 use policy::Finding;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,13 @@ pub enum Request {
         /// Its serial number.
         serial: u64,
     },
+    /// Open media streams that no signalling sets up; control hands them on and keeps nothing.
+    OpenStreams {
+        /// Whether those that were opened so before are closed first.
+        first: bool,
+        /// The streams, with their keys.
+        streams: Vec<StaticStream>,
+    },
     /// Say which licences are installed.
     Licences,
     /// Say how control is.
@@ -66,6 +74,10 @@ impl Request {
             } => format!("rollback {version}"),
             Self::InstallLicence { .. } => "license install".into(),
             Self::RemoveLicence { serial } => format!("license remove {serial}"),
+            Self::OpenStreams { first, streams } => {
+                let (count, more) = (streams.len(), if *first { "" } else { " more" });
+                format!("media provision, {count}{more} streams")
+            }
             Self::Licences => "license show".into(),
             Self::Status => "show status".into(),
             Self::History => "history".into(),
@@ -97,6 +109,11 @@ pub enum Response {
     },
     /// Something else kept it from being taken; the one before stays in force.
     Failed(Failure),
+    /// What became of static streams, in their order.
+    Streams {
+        /// Of each.
+        outcomes: Vec<StaticOutcome>,
+    },
     /// How control is.
     Status(Status),
     /// What TLS proxy limits the model takes.
@@ -216,6 +233,12 @@ pub enum Failure {
     /// The running configuration is written so that the command cannot edit it.
     #[error("cannot edit the running configuration; change the file and apply it")]
     NotEditable,
+    /// No data plane takes streams.
+    #[error("the data plane takes no streams: {reason}")]
+    NoStreams {
+        /// Why.
+        reason: String,
+    },
     /// The control process is ending.
     #[error("control is ending")]
     Ending,

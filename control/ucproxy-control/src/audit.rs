@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use abi::provision::StaticOutcome;
 use admin::{AuditRecord, Failure, Request, Response};
 use policy::Severity;
 
@@ -106,10 +107,17 @@ fn told(response: &Response) -> (&'static str, Option<String>) {
                 errors.next().map(|f| f.to_string().replace('\n', ";")),
             )
         }
+        Response::Streams { outcomes } => ("applied", Some(opened(outcomes))),
         Response::Failed(failure @ Failure::Denied { .. }) => ("denied", Some(failure.to_string())),
         Response::Failed(failure) => ("failed", Some(failure.to_string())),
         _ => ("told", None),
     }
+}
+
+/// How many streams are open of those that were asked for.
+fn opened(outcomes: &[StaticOutcome]) -> String {
+    let is_open = |outcome: &&StaticOutcome| matches!(outcome, StaticOutcome::Open { .. });
+    format!("{} opened", outcomes.iter().filter(is_open).count())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod allowed;
 mod change;
 mod entitled;
+mod streams;
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,10 +22,11 @@ use crate::audit::Audit;
 use crate::clock;
 use crate::http::Scrape;
 use crate::licences::Licences;
-use crate::link::{KeysError, Link, Progress};
+use crate::link::{Link, Progress};
 use crate::metrics;
 use crate::peer::Peer;
 use crate::server::Call;
+use crate::socket::SocketError;
 use crate::store::Source;
 use crate::versions::Versions;
 use change::Proposal;
@@ -160,6 +162,9 @@ impl Controller {
             Request::Licences => send(&call.reply, self.installed()),
             Request::Configuration => send(&call.reply, self.configuration()),
             Request::History => send(&call.reply, self.history()),
+            Request::OpenStreams { first, streams } => {
+                self.open_streams(streams, first, call.reply);
+            }
             Request::Apply { .. }
             | Request::Rollback { .. }
             | Request::InstallLicence { .. }
@@ -482,7 +487,7 @@ impl Controller {
 /// What keeps an image from being published.
 enum Hindrance {
     /// Something that may pass.
-    Now(KeysError),
+    Now(SocketError),
     /// Something that will not.
     Always(Failure),
 }
@@ -494,7 +499,7 @@ fn publish(link: &Link, wanted: &Wanted, limits: &Limits) -> Result<Option<u64>,
     }
     link.push_keys(&wanted.policy.secrets)
         .map_err(|error| match error {
-            KeysError::TooLong => Hindrance::Always(Failure::TooManyKeys),
+            SocketError::TooLong => Hindrance::Always(Failure::TooManyKeys),
             error => Hindrance::Now(error),
         })?;
     link.set_limits(limits);

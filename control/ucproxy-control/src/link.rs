@@ -1,21 +1,17 @@
-//! The attachment to one data plane: its shared memory and its key socket.
+//! The attachment to one data plane: its shared memory, and keys over its socket.
 
 use std::hash::{DefaultHasher, Hasher};
-use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use abi::layout::{Layout, LayoutError, REGION_NAME};
 use abi::policy::{Boot, PolicyImage};
 use abi::publish::PublishError;
-use abi::secrets::{self, MESSAGE_MAX, Request, Response, Secret};
-use abi::{BootId, LayoutId, Limits};
+use abi::secrets::{self, Secret};
+use abi::{BootId, Limits};
 use shm::{Region, ShmError};
-use zeroize::Zeroizing;
 
-/// The data plane answers at once or not at all.
-const KEYS_TIMEOUT: Duration = Duration::from_secs(2);
+use crate::socket::{self, SocketError};
 
 /// Why no data plane can be attached to.
 #[derive(Debug, thiserror::Error)]
@@ -31,21 +27,6 @@ impl AttachError {
     pub(crate) fn is_absence(&self) -> bool {
         matches!(self, Self::Shm(ShmError::Open(error)) if error.kind() == io::ErrorKind::NotFound)
     }
-}
-
-/// Why the keys did not get across.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum KeysError {
-    #[error("key socket: {0}")]
-    Io(#[from] io::Error),
-    #[error("keys of the configuration take more than {MESSAGE_MAX} octets")]
-    TooLong,
-    #[error("data plane has {0}, this program has {ours}", ours = LayoutId::OURS)]
-    Layout(LayoutId),
-    #[error("data plane has been started again")]
-    Restarted,
-    #[error("data plane did not understand the keys")]
-    Malformed,
 }
 
 /// How far the generation in force has got.
@@ -153,31 +134,8 @@ impl Link {
     }
 
     /// Sends the private keys over.
-    pub(crate) fn push_keys(&self, keys: &[Secret]) -> Result<(), KeysError> {
-        let request = Request::PutKeys {
-            layout: LayoutId::OURS,
-            boot: self.boot(),
-            keys: keys.to_vec(),
-        };
-        let message = Zeroizing::new(secrets::encode(&request).ok_or(KeysError::TooLong)?);
-        let mut stream = UnixStream::connect(self.runtime_dir.join(secrets::SOCKET_NAME))?;
-        stream.set_read_timeout(Some(KEYS_TIMEOUT))?;
-        stream.set_write_timeout(Some(KEYS_TIMEOUT))?;
-        stream.write_all(&message)?;
-        let mut len = [0; 4];
-        stream.read_exact(&mut len)?;
-        let len = u32::from_be_bytes(len);
-        if usize::try_from(len).map_or(true, |len| len > MESSAGE_MAX) {
-            return Err(KeysError::Malformed);
-        }
-        let mut body = Vec::new();
-        stream.take(len.into()).read_to_end(&mut body)?;
-        match secrets::decode(&body) {
-            Some(Response::Ok) => Ok(()),
-            Some(Response::WrongLayout(theirs)) => Err(KeysError::Layout(theirs)),
-            Some(Response::WrongBoot(_)) => Err(KeysError::Restarted),
-            Some(Response::Malformed) | None => Err(KeysError::Malformed),
-        }
+    pub(crate) fn push_keys(&self, keys: &[Secret]) -> Result<(), SocketError> {
+        socket::push_keys(&self.runtime_dir, self.boot(), keys)
     }
 
     /// Sets the limits; they hold at once.

@@ -18,6 +18,7 @@ mod lock;
 mod metrics;
 mod peer;
 mod server;
+mod socket;
 mod store;
 mod versions;
 

@@ -60,7 +60,8 @@ pub(crate) fn answered(response: &Response, name: &str, json: bool) -> Result<Ou
             out::complain(&format!("{name}: errors, not applied"));
         }
         Response::Failed(failure) => out::complain(&format!("{name}: {failure}")),
-        Response::Status(_)
+        Response::Streams { .. }
+        | Response::Status(_)
         | Response::TlsLimit(_)
         | Response::Configuration(_)
         | Response::Licences { .. }

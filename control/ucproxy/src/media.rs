@@ -1,25 +1,23 @@
 //! `media provision`: media streams that no signalling sets up.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader};
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use abi::LayoutId;
 use abi::provision::{StaticOutcome, StaticSide, StaticStream};
-use abi::secrets::{self, MESSAGE_MAX, Provisioned, Request};
 use abi::{Reason, Suite};
+use admin::{Failure, Request, Response};
 use serde::{Deserialize, Serialize};
 
 use crate::out::{self, CliError, Outcome};
 
-/// Streams of one message: they take at most 300 octets each.
-const STREAMS_A_MESSAGE: usize = 2_000;
+/// Streams of one request: they take at most 900 octets each, a third of what a frame holds.
+const STREAMS_A_REQUEST: usize = 10_000;
 
-/// The data plane gives up before.
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// Control gives up before.
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Why streams could not be provisioned.
 #[derive(Debug, thiserror::Error)]
@@ -38,14 +36,10 @@ pub(crate) enum MediaError {
         line: usize,
         what: &'static str,
     },
-    #[error("data plane: {0}")]
-    Socket(#[from] io::Error),
-    #[error("data plane has {0}, this program has {ours}", ours = LayoutId::OURS)]
-    Layout(LayoutId),
-    #[error("no data plane worker runs yet, or they take too long")]
-    NotNow,
-    #[error("data plane did not understand the streams")]
-    Malformed,
+    #[error("{0}")]
+    Failed(Failure),
+    #[error("control answered something else than was asked")]
+    Answer,
 }
 
 /// A stream as a line of the file has it.
@@ -83,18 +77,18 @@ impl std::fmt::Debug for LineSide {
     }
 }
 
-/// Has the data plane open the streams of `file`, and none but those; prints them with the ports
-/// that it chose.
+/// Has the streams of `file` opened, and none but those; prints them with the ports that the data
+/// plane chose.
 pub(crate) fn provision(runtime_dir: &Path, file: &Path) -> Result<Outcome, CliError> {
     let mut lines = read(file)?;
     let streams = streams(file, &lines)?;
     let mut outcomes = Vec::with_capacity(lines.len());
     // An empty list closes what is open.
-    let mut batches = streams.chunks(STREAMS_A_MESSAGE);
+    let mut batches = streams.chunks(STREAMS_A_REQUEST);
     let mut batch = batches.next().unwrap_or_default();
     let mut first = true;
     loop {
-        outcomes.extend(put(runtime_dir, batch, first)?);
+        outcomes.extend(open(runtime_dir, batch, first)?);
         first = false;
         match batches.next() {
             Some(next) => batch = next,
@@ -211,35 +205,20 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     pairs.iter().map(octet).collect()
 }
 
-/// Hands some streams over.
-fn put(
+/// Has control open some streams.
+fn open(
     runtime_dir: &Path,
     streams: &[StaticStream],
     first: bool,
-) -> Result<Vec<StaticOutcome>, MediaError> {
-    let request = Request::PutStreams {
-        layout: LayoutId::OURS,
+) -> Result<Vec<StaticOutcome>, CliError> {
+    let request = Request::OpenStreams {
         first,
         streams: streams.to_vec(),
     };
-    let message = secrets::encode(&request).ok_or(MediaError::Malformed)?;
-    let mut stream = UnixStream::connect(runtime_dir.join(secrets::SOCKET_NAME))?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.set_write_timeout(Some(TIMEOUT))?;
-    stream.write_all(&message)?;
-    let mut len = [0; 4];
-    stream.read_exact(&mut len)?;
-    let len = u32::from_be_bytes(len);
-    if usize::try_from(len).map_or(true, |len| len > MESSAGE_MAX) {
-        return Err(MediaError::Malformed);
-    }
-    let mut body = Vec::new();
-    stream.take(len.into()).read_to_end(&mut body)?;
-    match secrets::decode(&body) {
-        Some(Provisioned::Done(outcomes)) if outcomes.len() == streams.len() => Ok(outcomes),
-        Some(Provisioned::NotNow) => Err(MediaError::NotNow),
-        Some(Provisioned::WrongLayout(theirs)) => Err(MediaError::Layout(theirs)),
-        Some(Provisioned::Done(_)) | None => Err(MediaError::Malformed),
+    match admin::call(runtime_dir, &request, TIMEOUT)? {
+        Response::Streams { outcomes } if outcomes.len() == streams.len() => Ok(outcomes),
+        Response::Failed(failure) => Err(MediaError::Failed(failure).into()),
+        _ => Err(MediaError::Answer.into()),
     }
 }
 

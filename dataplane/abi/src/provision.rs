@@ -1,8 +1,8 @@
 //! Media streams that no signalling sets up, on their way from the operator to the workers.
 //!
-//! They travel over the data plane's socket, as private keys do (see [`crate::secrets`]): they
-//! hold SRTP keys. A stream is opened as a call's is; the data plane chooses its ports and says
-//! which.
+//! Control takes them over its admin socket and hands them on over the data plane's, as private
+//! keys (see [`crate::secrets`]): they hold SRTP keys. A stream is opened as a call's is; the
+//! data plane chooses its ports and says which.
 
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};

@@ -1,5 +1,5 @@
 //! Private keys on their way from control to the data plane, and static media streams, which
-//! hold keys too, from the operator.
+//! hold keys too.
 //!
 //! They travel over the data plane's socket (`dataplane.sock` in the runtime directory, mode
 //! 0600), never through memory that a reader of statistics can map. A message is its length as

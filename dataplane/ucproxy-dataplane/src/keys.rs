@@ -68,17 +68,21 @@ pub(crate) struct KeyServer {
     pub(crate) orders: Orders,
 }
 
-/// Starts serving the key socket under `path` on a thread of its own.
+/// Starts serving the key socket of `runtime_dir` on a thread of its own.
 ///
 /// # Errors
 /// When the socket cannot be made.
-pub(crate) fn serve(path: &Path, server: KeyServer) -> io::Result<()> {
-    match fs::remove_file(path) {
+pub(crate) fn serve(runtime_dir: &Path, server: KeyServer) -> io::Result<()> {
+    // Bound under another name, so that the socket is never seen before it listens, nor with
+    // another mode. What a dead process left is of no use: we hold the lock.
+    let staged = runtime_dir.join(format!(".{}.new", secrets::SOCKET_NAME));
+    match fs::remove_file(&staged) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let listener = UnixListener::bind(path)?;
-    fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    let listener = UnixListener::bind(&staged)?;
+    fs::set_permissions(&staged, Permissions::from_mode(0o600))?;
+    fs::rename(&staged, runtime_dir.join(secrets::SOCKET_NAME))?;
     std::thread::Builder::new()
         .name("keys".into())
         .spawn(move || {

@@ -20,7 +20,6 @@ use std::sync::atomic::AtomicBool;
 use abi::BootId;
 use abi::boot::Origin;
 use abi::layout::{Layout, LayoutError, REGION_NAME};
-use abi::secrets::SOCKET_NAME;
 use clap::Parser;
 use dpdk::Clock;
 use pipeline::Entropy;
@@ -87,16 +86,16 @@ fn run(args: &Args) -> Result<(), MainError> {
     }
     let clock = Clock::calibrate();
     let boot = draw_boot_id()?;
-    let layout = make_region(args, boot)?;
     let keys = KeyStore::default();
     let orders = Orders::default();
-    let socket = args.runtime_dir.join(SOCKET_NAME);
     let server = KeyServer {
         boot,
         store: keys.clone(),
         orders: orders.clone(),
     };
-    keys::serve(&socket, server).map_err(MainError::Keys)?;
+    // Whoever finds our region may connect at once.
+    keys::serve(&args.runtime_dir, server).map_err(MainError::Keys)?;
+    let layout = make_region(args, boot)?;
     tracing::info!(runtime_dir = %args.runtime_dir.display(), %boot, "waiting for a policy");
     Watch::new(layout, keys, orders, clock, stop).run()
 }

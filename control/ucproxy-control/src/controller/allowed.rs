@@ -18,7 +18,12 @@ impl Controller {
         } else {
             Role::Operate
         };
-        self.require(peer, role)
+        self.require(peer, role)?;
+        if matches!(request, Request::OpenStreams { .. }) {
+            // They are keys.
+            self.require(peer, Role::Secrets)?;
+        }
+        Ok(())
     }
 
     /// Whether `peer` may have `proposal` run: control opens the files that it names.
@@ -137,6 +142,26 @@ mod tests {
             denied(Role::Secrets)
         );
         assert_eq!(propose("pki", &keys, "/tmp/b.yaml"), Ok(()));
+    }
+
+    #[test]
+    fn streams_take_operate_and_secrets() {
+        let controller = controller();
+        let open = Request::OpenStreams {
+            first: true,
+            streams: Vec::new(),
+        };
+        assert_eq!(
+            controller.may_ask(&member("ops"), &open),
+            denied(Role::Secrets)
+        );
+        assert_eq!(
+            controller.may_ask(&member("pki"), &open),
+            denied(Role::Operate)
+        );
+        let mut both = member("ops");
+        both.groups.push("pki".into());
+        assert_eq!(controller.may_ask(&both, &open), Ok(()));
     }
 
     #[test]

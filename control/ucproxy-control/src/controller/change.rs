@@ -43,7 +43,8 @@ impl Controller {
                 let text = self.text()?.to_owned();
                 self.edited(text, format!("license remove {serial}"), None)
             }
-            Request::Status
+            Request::OpenStreams { .. }
+            | Request::Status
             | Request::History
             | Request::Licences
             | Request::TlsLimit
