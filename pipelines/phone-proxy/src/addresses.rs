@@ -102,7 +102,8 @@ impl Addresses {
             Leg::Client => {
                 let other = self.servers.iter().find(|s| s.mapped == ip);
                 let other = other.map(|s| (Party::OtherServer, s.real));
-                other.or_else(|| (ip == phone).then(|| (Party::Phone, server.local.ip())))
+                let is_phone = ip == phone || ip == client.peer.ip();
+                other.or_else(|| is_phone.then(|| (Party::Phone, server.local.ip())))
             }
             Leg::Server if ip == server.peer.ip() => Some((Party::Server, client.local.ip())),
             Leg::Server => {
@@ -113,8 +114,18 @@ impl Addresses {
         }
     }
 
-    /// The same for a host that only names somebody, as in From; `None` when it stays.
+    /// Whether `ip`, in a message from `from`, is an address behind the server that is none of ours
+    /// to name.
+    pub(crate) fn is_hidden(&self, from: Leg, ip: IpAddr) -> bool {
+        from == Leg::Server && !ip.is_unspecified() && self.translate(from, ip).is_none()
+    }
+
+    /// The same as [`Self::translate`] for a host that only names somebody, as in From; `None` when
+    /// it stays. A host behind the server goes by the server's name.
     pub(crate) fn translate_name(&self, from: Leg, ip: IpAddr) -> Option<IpAddr> {
+        if self.is_hidden(from, ip) {
+            return Some(self.faces.client.local.ip());
+        }
         let (party, to) = self.translate(from, ip)?;
         let stays = from == Leg::Server && party == Party::Server && self.phone_knows_real;
         (to != ip && !stays).then_some(to)

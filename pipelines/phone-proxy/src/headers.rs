@@ -3,11 +3,11 @@
 use core::net::IpAddr;
 
 use pipeline::Leg;
-use sip::{Edits, Message, Method, Name, NameAddr, Span, Uri};
+use sip::{Edits, Message, Name, NameAddr, Span, Uri};
 
 use crate::addresses::{Addresses, Party};
-use crate::store::{Bindings, Mapping, Targets, take_original};
-use crate::uri::{Change, authority, rewrite};
+use crate::store::{Bindings, Hidden, Mapping, Targets, take_original};
+use crate::uri::{Change, HIDDEN, authority, core_of, maddr, rewrite};
 use crate::vias::Vias;
 
 /// Fields that hold the way back through proxies.
@@ -23,7 +23,8 @@ const ROUTES: [Name; 4] = [
 pub(crate) struct Translation {
     pub(crate) addresses: Addresses,
     pub(crate) targets: Targets,
-    bindings: Bindings,
+    pub(crate) bindings: Bindings,
+    hidden: Hidden,
     /// Service-Route entries of the last registration.
     service_routes: Vec<Mapping>,
 }
@@ -34,13 +35,15 @@ pub(crate) struct Echo {
     vias: Vias,
     /// Record-Route entries.
     routes: Vec<Mapping>,
+    /// Hosts in From and To.
+    pub(crate) names: Vec<(Name, Mapping)>,
 }
 
 /// One message on its way from a leg to the other.
-struct Passage<'a> {
-    from: Leg,
-    message: &'a Message,
-    edits: &'a mut Edits,
+pub(crate) struct Passage<'a> {
+    pub(crate) from: Leg,
+    pub(crate) message: &'a Message,
+    pub(crate) edits: &'a mut Edits,
 }
 
 impl Translation {
@@ -49,6 +52,7 @@ impl Translation {
             addresses,
             targets: Targets::new(targets_max),
             bindings: Bindings::default(),
+            hidden: Hidden::default(),
             service_routes: Vec::new(),
         }
     }
@@ -63,8 +67,12 @@ impl Translation {
             edits,
         };
         self.request_uri(&mut passage);
-        let routes = self.fields(&mut passage, &[]);
-        Echo { vias, routes }
+        let (routes, names) = self.fields(&mut passage, &Echo::default());
+        Echo {
+            vias,
+            routes,
+            names,
+        }
     }
 
     /// Translates a response to a request that was translated with `echo`.
@@ -82,13 +90,17 @@ impl Translation {
             message,
             edits,
         };
-        self.fields(&mut passage, &echo.routes);
+        self.fields(&mut passage, echo);
     }
 
-    fn fields(&mut self, passage: &mut Passage<'_>, echoed: &[Mapping]) -> Vec<Mapping> {
+    fn fields(
+        &mut self,
+        passage: &mut Passage<'_>,
+        echo: &Echo,
+    ) -> (Vec<Mapping>, Vec<(Name, Mapping)>) {
         let mut recorded = Vec::new();
         for name in ROUTES {
-            let mappings = self.routes(passage, name, echoed);
+            let mappings = self.routes(passage, name, &echo.routes);
             match name {
                 Name::RecordRoute => recorded = mappings,
                 Name::ServiceRoute if !mappings.is_empty() => self.service_routes = mappings,
@@ -96,8 +108,9 @@ impl Translation {
             }
         }
         self.contacts(passage, &recorded);
-        self.identities(passage);
-        recorded
+        let names = self.identities(passage, echo);
+        self.warnings(passage);
+        (recorded, names)
     }
 
     /// What the phone calls itself and its server.
@@ -105,7 +118,7 @@ impl Translation {
         if from != Leg::Client {
             return;
         }
-        if let (Some(ip), [_]) = (message.via().ip, message.vias()) {
+        if let Some(ip) = message.via().ip {
             self.addresses.learn_phone(ip);
         }
         for name in [message.from(), message.to()] {
@@ -115,7 +128,7 @@ impl Translation {
         }
     }
 
-    fn request_uri(&self, passage: &mut Passage<'_>) {
+    fn request_uri(&mut self, passage: &mut Passage<'_>) {
         let message = passage.message;
         let bytes = message.bytes();
         let Some(uri) = message.uri().filter(|uri| uri.is_sip()) else {
@@ -139,7 +152,7 @@ impl Translation {
     }
 
     /// The phone's own URI for one that the server learnt from us.
-    fn phones_own(&self, from: Leg, uri: &Uri, bytes: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn phones_own(&self, from: Leg, uri: &Uri, bytes: &[u8]) -> Option<Vec<u8>> {
         if from != Leg::Server {
             return None;
         }
@@ -157,9 +170,19 @@ impl Translation {
         Some(with_user(original, uri, bytes))
     }
 
-    /// A URI that routes, translated by address; `None` when it names none of the parties.
-    fn routed(&self, from: Leg, uri: &Uri, bytes: &[u8]) -> Option<Vec<u8>> {
-        let (party, host) = self.addresses.translate(from, uri.ip?)?;
+    /// A URI that routes, translated by address; `None` when it names none of the parties. One that
+    /// we gave out becomes what it stands for, and one behind the server gets another given out.
+    pub(crate) fn routed(&mut self, from: Leg, uri: &Uri, bytes: &[u8]) -> Option<Vec<u8>> {
+        if let Some(original) = self.unhidden(from, uri, bytes) {
+            return Some(original);
+        }
+        let Some(ip) = uri.ip else {
+            return self.with_maddr(from, uri, bytes);
+        };
+        if self.addresses.is_hidden(from, ip) {
+            return Some(self.hide(from, uri, bytes));
+        }
+        let (party, host) = self.addresses.translate(from, ip)?;
         let port = uri
             .port
             .map(|port| self.addresses.translate_port(from, party, port));
@@ -167,8 +190,41 @@ impl Translation {
         Some(rewrite(bytes, uri, &change))
     }
 
+    /// What a URI that leads here and is known again by its number stands for.
+    pub(crate) fn unhidden(&self, from: Leg, uri: &Uri, bytes: &[u8]) -> Option<Vec<u8>> {
+        let leads_here = uri.ip == Some(self.addresses.face(from).local.ip());
+        if from != Leg::Client || !leads_here {
+            return None;
+        }
+        let number = uri.params.value(bytes, HIDDEN)?;
+        let original = self.hidden.original(number)?;
+        Some([original, headers_of(uri, bytes)].concat())
+    }
+
+    /// A URI of ours in the place of one that the other side must not see.
+    fn hide(&mut self, from: Leg, uri: &Uri, bytes: &[u8]) -> Vec<u8> {
+        let number = self.hidden.number(core_of(uri).of(bytes));
+        let mut out = self.ours(from, uri, bytes);
+        let headers = headers_of(uri, bytes);
+        out.truncate(out.len() - headers.len());
+        out.extend_from_slice(format!(";{HIDDEN}={number}").as_bytes());
+        out.extend_from_slice(headers);
+        out
+    }
+
+    /// A URI whose host is a name, and which says by `maddr` where to send.
+    fn with_maddr(&self, from: Leg, uri: &Uri, bytes: &[u8]) -> Option<Vec<u8>> {
+        let (span, ip) = maddr(uri, bytes)?;
+        let host = authority(self.addresses.translate_name(from, ip)?, None);
+        let (before, after) = (
+            Span::new(uri.span.start, span.start),
+            Span::new(span.end, uri.span.end),
+        );
+        Some([before.of(bytes), host.as_bytes(), after.of(bytes)].concat())
+    }
+
     /// A URI that must lead to us, on the leg away from `from`.
-    fn ours(&self, from: Leg, uri: &Uri, bytes: &[u8]) -> Vec<u8> {
+    pub(crate) fn ours(&self, from: Leg, uri: &Uri, bytes: &[u8]) -> Vec<u8> {
         let local = self.addresses.face(from.other()).local;
         rewrite(
             bytes,
@@ -189,7 +245,12 @@ impl Translation {
         }
     }
 
-    fn routes(&self, passage: &mut Passage<'_>, name: Name, echoed: &[Mapping]) -> Vec<Mapping> {
+    fn routes(
+        &mut self,
+        passage: &mut Passage<'_>,
+        name: Name,
+        echoed: &[Mapping],
+    ) -> Vec<Mapping> {
         let message = passage.message;
         let bytes = message.bytes();
         let owner = passage.from.other();
@@ -197,8 +258,8 @@ impl Translation {
             .targets
             .find(owner, message.call_id(), message.to_tag());
         let known = match name {
-            Name::RecordRoute => echoed,
-            _ => target.map_or(&[][..], |t| &t.routes),
+            Name::RecordRoute => echoed.to_vec(),
+            _ => target.map(|t| t.routes.clone()).unwrap_or_default(),
         };
         let values = message.frame().values(name).unwrap_or_default();
         let nearest = nearest(message, name, values.len());
@@ -213,10 +274,14 @@ impl Translation {
                 Name::Route => take_original(&self.service_routes, text, &mut Vec::new()),
                 _ => None,
             };
-            let restored = take_original(known, text, &mut taken).or_else(preloaded);
-            let new = match restored {
-                Some(original) => Some(original.to_vec()),
-                None => self.route(passage.from, uri, bytes, nearest == Some(index)),
+            let restored = take_original(&known, text, &mut taken).or_else(preloaded);
+            let leads_here = match passage.from {
+                Leg::Client => name != Name::Route,
+                Leg::Server => nearest == Some(index),
+            };
+            let new = match restored.map(<[u8]>::to_vec) {
+                Some(original) => Some(original),
+                None => self.route(passage.from, uri, bytes, leads_here),
             };
             let Some(new) = new.filter(|_| uri.is_sip()) else {
                 continue;
@@ -230,158 +295,19 @@ impl Translation {
         mappings
     }
 
-    fn route(&self, from: Leg, uri: &Uri, bytes: &[u8], leads_here: bool) -> Option<Vec<u8>> {
-        let (party, _) = self.addresses.translate(from, uri.ip?)?;
-        if leads_here && party == Party::Server && from == Leg::Server {
+    fn route(&mut self, from: Leg, uri: &Uri, bytes: &[u8], leads_here: bool) -> Option<Vec<u8>> {
+        let party = uri.ip.and_then(|ip| self.addresses.translate(from, ip));
+        let is_server = party.is_some_and(|(party, _)| party == Party::Server);
+        if leads_here && uri.ip.is_some() && (is_server || from == Leg::Client) {
             return Some(self.ours(from, uri, bytes));
         }
         self.routed(from, uri, bytes)
     }
-
-    fn contacts(&mut self, passage: &mut Passage<'_>, recorded: &[Mapping]) {
-        let message = passage.message;
-        let bytes = message.bytes();
-        // `*` and what else is no address stays as it is.
-        let values = message.frame().values(Name::Contact).unwrap_or_default();
-        let contacts = values
-            .into_iter()
-            .filter_map(|v| NameAddr::parse(bytes, v).ok());
-        let contacts: Vec<_> = contacts.filter(|c| c.uri.is_sip()).collect();
-        let is_senders = names_sender(message) && contacts.len() == 1;
-        for contact in &contacts {
-            let text = contact.uri.span.of(bytes);
-            let new = if is_senders {
-                let new = self.ours(passage.from, &contact.uri, bytes);
-                if carries_target(message) {
-                    self.learn_target(passage, &contact.uri, &new, recorded);
-                }
-                Some(new)
-            } else if self.is_registration(passage, contact, contacts.len()) {
-                let new = self.ours(passage.from, &contact.uri, bytes);
-                let uri = Mapping {
-                    original: text.to_vec(),
-                    presented: new.clone(),
-                };
-                self.bindings.learn(contact.uri.user_text(bytes), uri);
-                Some(new)
-            } else {
-                let own = self.phones_own(passage.from, &contact.uri, bytes);
-                own.or_else(|| self.routed(passage.from, &contact.uri, bytes))
-            };
-            if let Some(new) = new {
-                put_uri(passage.edits, contact, bytes, new);
-            }
-        }
-    }
-
-    fn learn_target(
-        &mut self,
-        passage: &Passage<'_>,
-        uri: &Uri,
-        presented: &[u8],
-        recorded: &[Mapping],
-    ) {
-        let message = passage.message;
-        let bytes = message.bytes();
-        let mapping = Mapping {
-            original: uri.span.of(bytes).to_vec(),
-            presented: presented.to_vec(),
-        };
-        if passage.from == Leg::Client {
-            self.bindings.learn(uri.user_text(bytes), mapping.clone());
-        }
-        let tag = if message.is_request() {
-            message.from_tag()
-        } else {
-            message.to_tag()
-        };
-        if !tag.is_empty() {
-            // In the order in which the receiver will use them (RFC 3261 §12.1).
-            let mut routes = recorded.to_vec();
-            if !message.is_request() {
-                routes.reverse();
-            }
-            self.targets
-                .learn(passage.from, message.call_id(), tag, mapping, routes);
-        }
-    }
-
-    /// Whether `contact` is the phone's own in its REGISTER. One alone is, whatever it says,
-    /// unless it is a GRUU (RFC 5627), which its server knows how to reach.
-    fn is_registration(&self, passage: &Passage<'_>, contact: &NameAddr, contacts: usize) -> bool {
-        let message = passage.message;
-        let is_register = message.is_request() && message.method() == Method::Register;
-        let names_phone = || {
-            let party = contact
-                .uri
-                .ip
-                .and_then(|ip| self.addresses.translate(passage.from, ip));
-            party.is_some_and(|(party, _)| party == Party::Phone)
-        };
-        let is_gruu = contact.uri.params.find(message.bytes(), "gr").is_some();
-        passage.from == Leg::Client && is_register && !is_gruu && (contacts == 1 || names_phone())
-    }
-
-    fn identities(&self, passage: &mut Passage<'_>) {
-        let bytes = passage.message.bytes();
-        let frame = passage.message.frame();
-        let mut seen = Vec::new();
-        for name in frame
-            .fields()
-            .iter()
-            .map(|f| f.name)
-            .filter(|name| name.is_identity())
-        {
-            if seen.contains(&name) {
-                continue;
-            }
-            seen.push(name);
-            for value in frame.values(name).unwrap_or_default() {
-                // What is no address, such as a URN alone, names nobody here.
-                if let Ok(entry) = NameAddr::parse(bytes, value)
-                    && entry.uri.is_sip()
-                {
-                    self.identity(passage, name, &entry, bytes);
-                }
-            }
-        }
-    }
-
-    fn identity(&self, passage: &mut Passage<'_>, name: Name, entry: &NameAddr, bytes: &[u8]) {
-        let uri = &entry.uri;
-        if name == Name::ReferTo {
-            // An attended transfer names the contact that we gave out, and a dialog behind it.
-            let core = Span::new(uri.span.start, uri.params_end);
-            let has_headers = uri.params_end < uri.span.end;
-            let contact = self.targets.original(passage.from.other(), core.of(bytes));
-            if let Some(original) = contact.filter(|_| has_headers) {
-                passage.edits.replace(core, original);
-            } else if let Some(new) = self.routed(passage.from, uri, bytes) {
-                put_uri(passage.edits, entry, bytes, new);
-            }
-            return;
-        }
-        let host = uri
-            .ip
-            .and_then(|ip| self.addresses.translate_name(passage.from, ip));
-        if let Some(host) = host {
-            passage.edits.replace(uri.host, authority(host, None));
-        }
-    }
 }
 
-/// Whether the one Contact of `message` is its sender's own: not so where it lists bindings or
-/// says where to try instead (RFC 3261 §20.10).
-fn names_sender(message: &Message) -> bool {
-    message.method() != Method::Register
-        && message
-            .status()
-            .is_none_or(|s| !matches!(s, 300..=399 | 485))
-}
-
-/// Whether the one Contact of `message` is where its sender takes the requests of a dialog.
-fn carries_target(message: &Message) -> bool {
-    message.method().carries_target() && message.status().is_none_or(|s| (101..300).contains(&s))
+/// The headers of a URI, with their question mark.
+fn headers_of<'b>(uri: &Uri, bytes: &'b [u8]) -> &'b [u8] {
+    Span::new(uri.params_end, uri.span.end).of(bytes)
 }
 
 /// Which entry of a route field the receiver sends to, and so must lead to us.
@@ -396,7 +322,7 @@ fn nearest(message: &Message, name: Name, entries: usize) -> Option<usize> {
 
 /// Puts `new` in the place of a URI. One without brackets gets them if it has parameters now,
 /// which would otherwise be the field's.
-fn put_uri(edits: &mut Edits, entry: &NameAddr, bytes: &[u8], new: Vec<u8>) {
+pub(crate) fn put_uri(edits: &mut Edits, entry: &NameAddr, bytes: &[u8], new: Vec<u8>) {
     if new == entry.uri.span.of(bytes) {
         return;
     }

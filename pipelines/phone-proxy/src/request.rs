@@ -287,6 +287,7 @@ pub(crate) fn is_oversized(message: &Message) -> bool {
     let hops = [Name::RecordRoute, Name::Route, Name::ServiceRoute];
     names.iter().any(|name| name.len() > NAME_MAX)
         || contacts.iter().any(|contact| contact.len() > CONTACT_MAX)
+        || octets(Name::ReferTo) > CONTACT_MAX
         || Vias::octets(message) > HOPS_MAX
         || hops.into_iter().any(|name| octets(name) > HOPS_MAX)
 }

@@ -8,6 +8,9 @@ use sip::DialogId;
 /// Contacts of the phone that are remembered.
 const BINDINGS_MAX: usize = 16;
 
+/// Hidden URIs that are remembered.
+const HIDDEN_MAX: usize = 64;
+
 /// A URI as one side wrote it and as the other side sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mapping {
@@ -128,6 +131,38 @@ impl Bindings {
         named
             .or_else(|| self.list.back())
             .map(|b| b.uri.original.as_slice())
+    }
+}
+
+/// URIs behind the server for which we gave out others, the one last used at the back.
+#[derive(Debug, Default)]
+pub(crate) struct Hidden {
+    list: VecDeque<(u32, Vec<u8>)>,
+    next: u32,
+}
+
+impl Hidden {
+    /// The number that `original` goes by.
+    pub(crate) fn number(&mut self, original: &[u8]) -> u32 {
+        let known = self.list.iter().position(|(_, uri)| uri == original);
+        let known = known.and_then(|at| self.list.remove(at));
+        let entry = known.unwrap_or_else(|| {
+            self.next = self.next.wrapping_add(1);
+            (self.next, original.to_vec())
+        });
+        let number = entry.0;
+        while self.list.len() >= HIDDEN_MAX {
+            self.list.pop_front();
+        }
+        self.list.push_back(entry);
+        number
+    }
+
+    /// The URI that goes by the number `text`.
+    pub(crate) fn original(&self, text: &[u8]) -> Option<&[u8]> {
+        let number: u32 = core::str::from_utf8(text).ok()?.parse().ok()?;
+        let found = self.list.iter().find(|(n, _)| *n == number);
+        found.map(|(_, uri)| uri.as_slice())
     }
 }
 

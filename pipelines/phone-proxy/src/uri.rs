@@ -1,8 +1,8 @@
 //! Writing a URI with another host.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use sip::{Scheme, Uri};
+use sip::{Scheme, Span, Uri};
 
 use crate::addresses::Transport;
 
@@ -19,7 +19,12 @@ pub(crate) struct Change {
     pub(crate) before: Transport,
 }
 
-/// The URI with the change made; whatever else it holds stays.
+/// The parameter by which a URI that we gave out for a hidden one is known again.
+pub(crate) const HIDDEN: &str = "hidden";
+
+/// The URI with the change made; whatever else it holds stays, but for parameters that name an
+/// address: they speak of the side that they come from, and `maddr` would count for more than the
+/// new host.
 pub(crate) fn rewrite(bytes: &[u8], uri: &Uri, change: &Change) -> Vec<u8> {
     let mut out = Vec::with_capacity(uri.span.len() + 48);
     // A secure URI would promise TLS where there is none (RFC 3261 §26.2.2).
@@ -38,9 +43,13 @@ pub(crate) fn rewrite(bytes: &[u8], uri: &Uri, change: &Change) -> Vec<u8> {
     let is_sips = uri.scheme == Scheme::Sips && !drops_sips;
     let mut named = false;
     for param in uri.params.iter() {
-        let is_transport = param.name.of(bytes).eq_ignore_ascii_case(b"transport");
+        let is = |name: &[u8]| param.name.of(bytes).eq_ignore_ascii_case(name);
+        let is_transport = is(b"transport");
         let value = param.value.map(|v| v.of(bytes)).unwrap_or_default();
         named |= is_transport;
+        if is(b"maddr") || names_address(value) {
+            continue;
+        }
         if is_transport && !is_sips && is_replaced(value, change) {
             out.push(b';');
             out.extend_from_slice(param.name.of(bytes));
@@ -62,6 +71,31 @@ pub(crate) fn rewrite(bytes: &[u8], uri: &Uri, change: &Change) -> Vec<u8> {
 /// that is none of the leg's.
 fn is_replaced(value: &[u8], change: &Change) -> bool {
     change.names_transport || value.eq_ignore_ascii_case(change.before.param().as_bytes())
+}
+
+/// The URI without its headers.
+pub(crate) fn core_of(uri: &Uri) -> Span {
+    Span::new(uri.span.start, uri.params_end)
+}
+
+/// The address that `maddr` names, and where.
+pub(crate) fn maddr(uri: &Uri, bytes: &[u8]) -> Option<(Span, IpAddr)> {
+    let value = uri.params.find(bytes, "maddr")?.value?;
+    let text = core::str::from_utf8(value.of(bytes)).ok()?;
+    let inner = text.trim_start_matches('[').trim_end_matches(']');
+    Some((value, inner.parse().ok()?))
+}
+
+/// Whether `text` is or holds an IP address.
+pub(crate) fn names_address(text: &[u8]) -> bool {
+    let parses = |piece: &[u8]| core::str::from_utf8(piece).ok().map(str::parse::<Ipv4Addr>);
+    let mut pieces = text.split(|b| !b.is_ascii_digit() && *b != b'.');
+    let is_v6 = |piece: &[u8]| {
+        let text = core::str::from_utf8(piece).ok();
+        text.is_some_and(|t| t.parse::<Ipv6Addr>().is_ok())
+    };
+    pieces.any(|piece| matches!(parses(piece), Some(Ok(_))))
+        || text.split(|b| matches!(b, b'[' | b']')).any(is_v6)
 }
 
 /// `host` or `host:port` as a URI writes it.

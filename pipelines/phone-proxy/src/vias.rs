@@ -10,6 +10,7 @@ use core::net::SocketAddr;
 use sip::{Edits, Message, Name, Span, Via};
 
 use crate::addresses::Face;
+use crate::uri::names_address;
 
 /// The Vias of a request as its sender wrote them.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +32,13 @@ impl Vias {
             edits.replace(via.transport, face.transport.via());
         }
         edits.replace(via.sent_by, face.local.to_string());
+        for param in via.params.iter() {
+            let value = param.value.map(|v| v.of(bytes)).unwrap_or_default();
+            // The branch names the transaction, whatever else is in it.
+            if !param.name.of(bytes).eq_ignore_ascii_case(b"branch") && names_address(value) {
+                edits.remove(param.span);
+            }
+        }
         let mut fields = message.frame().fields_named(Name::Via);
         let first = fields.next().map_or(via.span, |field| field.value);
         let tail = Span::new(via.span.end, first.end.max(via.span.end));
@@ -47,16 +55,20 @@ impl Vias {
         }
     }
 
-    /// Puts them back in a response. A sender that asks for it learns its own address, `peer`
-    /// (RFC 3581 §4).
+    /// Puts them back in a response, in the place of ours and whatever else is there. A sender that
+    /// asks for it learns its own address, `peer` (RFC 3581 §4).
     pub(crate) fn restore(&self, message: &Message, peer: SocketAddr, edits: &mut Edits) {
         let mut value = filled(&self.top, peer);
         value.extend_from_slice(&self.tail);
         let ours = message.via().span;
         edits.replace(ours, value);
-        let mut fields = message.frame().fields_named(Name::Via);
-        if let Some(field) = fields.find(|field| field.value.contains(ours)) {
-            edits.insert(field.line.end, self.lines.clone());
+        for field in message.frame().fields_named(Name::Via) {
+            if field.value.contains(ours) {
+                edits.remove(Span::new(ours.end, field.value.end));
+                edits.insert(field.line.end, self.lines.clone());
+            } else {
+                edits.remove(field.line);
+            }
         }
     }
 

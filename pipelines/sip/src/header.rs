@@ -51,6 +51,8 @@ names! {
     CallInfo "Call-Info" "";
     AlertInfo "Alert-Info" "";
     ErrorInfo "Error-Info" "";
+    PServedUser "P-Served-User" "";
+    Warning "Warning" "";
 }
 
 impl Name {
@@ -84,6 +86,7 @@ impl Name {
                 | Self::CallInfo
                 | Self::AlertInfo
                 | Self::ErrorInfo
+                | Self::PServedUser
         )
     }
 
@@ -107,6 +110,7 @@ impl Name {
                 | Self::ReferredBy
                 | Self::ReplyTo
                 | Self::PCalledPartyId
+                | Self::PServedUser
                 | Self::Other
         )
     }

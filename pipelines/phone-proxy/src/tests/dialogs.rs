@@ -67,6 +67,75 @@ fn attended_transfer_names_the_real_contact() {
 }
 
 #[test]
+fn target_behind_the_server_is_hidden_until_it_comes_back() {
+    let mut lab = Lab::new();
+    let refer = "Refer-To: <sip:2003@10.10.0.88:5060?Replaces=a%3Bto-tag%3Db>\n\
+                 Content-Length: 0\n\n";
+    let outside = lab.server(&from_server("REFER 1 r", refer));
+    let hidden = "sip:2003@198.51.100.1:5061;transport=tls;hidden=1";
+    let wanted = format!("Refer-To: <{hidden}?Replaces=a%3Bto-tag%3Db>\n");
+    assert!(outside.contains(&wanted), "{outside}");
+    let invite = from_phone("INVITE 1 i", &secure_offer(4000, 'A'));
+    let inside = lab.phone(&invite.replacen("sip:2001@198.51.100.1", hidden, 1));
+    assert!(
+        inside.starts_with("INVITE sip:2003@10.10.0.88:5060 SIP/2.0\n"),
+        "{inside}"
+    );
+}
+
+#[test]
+fn every_hop_behind_the_server_is_hidden_and_comes_back_in_order() {
+    let mut lab = Lab::new();
+    let invite = from_server("INVITE 1 i", &clear_answer(5000)).replace(
+        "Record-Route: <sip:10.10.0.10;transport=tcp;lr>",
+        "Record-Route: <sip:10.10.0.10;transport=tcp;lr>, <sip:10.10.0.20;lr>\n\
+         Record-Route: <sip:10.10.0.30:5080;lr;received=10.10.0.77>",
+    );
+    let invite = invite.replace(
+        "<sip:2001@10.10.0.77>",
+        "<sip:2001@10.10.0.77;alias=10.10.0.77~1~1>",
+    );
+    let outside = lab.server(&invite);
+    assert!(!outside.contains("10.10.0."), "{outside}");
+    let routes: Vec<_> = outside
+        .lines()
+        .filter(|l| l.starts_with("Record-Route: "))
+        .collect();
+    let ok = by_phone("200 OK", "INVITE 1 i p", &secure_offer(4000, 'P')).replace(
+        "Record-Route: <sip:198.51.100.1:5061;transport=tls;lr>",
+        &routes.join("\n"),
+    );
+    let inside = lab.phone(&ok);
+    assert!(
+        inside.contains("Record-Route: <sip:10.10.0.10;transport=tcp;lr>, <sip:10.10.0.20;lr>\n")
+    );
+    let contact = outside
+        .lines()
+        .find_map(|l| l.strip_prefix("Contact: <"))
+        .unwrap();
+    let bye = format!(
+        "BYE {} SIP/2.0\nVia: SIP/2.0/TLS 192.168.1.50;branch=z9hG4bKb\n{}\n\
+         From: <sip:1001@198.51.100.1>;tag=p\nTo: <sip:2001@198.51.100.1>;tag=s\n\
+         Call-ID: in\nCSeq: 1 BYE\nContent-Length: 0\n\n",
+        contact.trim_end_matches('>'),
+        routes.join("\n").replace("Record-Route", "Route"),
+    );
+    let bye = lab.phone(&bye);
+    assert!(
+        bye.starts_with("BYE sip:2001@10.10.0.77;alias=10.10.0.77~1~1 SIP/2.0\n"),
+        "{bye}"
+    );
+    assert!(
+        bye.contains(
+            "Route: <sip:10.10.0.10;transport=tcp;lr>, <sip:10.10.0.20;lr>\n\
+             Route: <sip:10.10.0.30:5080;lr;received=10.10.0.77>\n"
+        ),
+        "{bye}"
+    );
+    assert!(lab.pins.is_empty());
+}
+
+#[test]
 fn redirection_by_the_phone_names_the_server_again() {
     let mut lab = Lab::new();
     lab.server(&from_server("INVITE 1 i", &clear_answer(5000)));

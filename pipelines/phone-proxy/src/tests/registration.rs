@@ -49,10 +49,54 @@ fn contact_is_registered_as_ours_and_echoed_as_the_phones() {
     ));
     let outside = lab.server(OK);
     assert!(outside.contains(
-        "Contact: <sip:1001@10.10.0.99:5060>;expires=60, \
+        "Contact: <sip:1001@198.51.100.1:5061;transport=tls;hidden=1>;expires=60, \
          <sip:1001@192.168.1.50:5061;transport=tls;x=1>;expires=3600\n"
     ));
     lab.assert_quiet();
+}
+
+#[test]
+fn bindings_of_others_are_hidden_and_found_again() {
+    let mut lab = Lab::new();
+    lab.phone(REGISTER);
+    lab.server(OK);
+    let hidden = "<sip:1001@198.51.100.1:5061;transport=tls;hidden=1>";
+    let own = REGISTER.lines().find(|l| l.starts_with("Contact")).unwrap();
+    let removal = REGISTER.replace(own, &format!("Contact: {hidden};expires=0"));
+    let inside = lab.phone(&removal.replace("CSeq: 1", "CSeq: 2"));
+    assert!(
+        inside.contains("Contact: <sip:1001@10.10.0.99:5060>;expires=0\n"),
+        "{inside}"
+    );
+    let call = "OPTIONS sip:1001@198.51.100.1:5061;hidden=1 SIP/2.0\n\
+                Via: SIP/2.0/TLS 192.168.1.50;branch=z9hG4bKo\nFrom: <sip:1001@198.51.100.1>;tag=o\n\
+                To: <sip:1001@198.51.100.1>\nCall-ID: o\nCSeq: 1 OPTIONS\nContent-Length: 0\n\n";
+    assert!(
+        lab.phone(call)
+            .starts_with("OPTIONS sip:1001@10.10.0.99:5060 SIP/2.0\n")
+    );
+    let stranger = call.replace("hidden=1", "hidden=9").replace("4bKo", "4bKp");
+    assert!(
+        lab.phone(&stranger)
+            .starts_with("OPTIONS sip:1001@10.10.0.10:5060;hidden=9 SIP/2.0\n")
+    );
+}
+
+#[test]
+fn uris_that_a_registrar_adds_to_a_binding_show_no_inside() {
+    let mut lab = Lab::new();
+    lab.phone(REGISTER);
+    let ok = OK.replace(
+        ";expires=3600\n",
+        ";expires=3600;received=\"sip:10.10.0.5:32768;transport=tcp\"\
+         ;pub-gruu=\"sip:1001@10.10.0.10;gr=urn:uuid:1\"\n",
+    );
+    let outside = lab.server(&ok);
+    assert!(
+        outside.contains(";x=1>;expires=3600;pub-gruu=\"sip:1001@198.51.100.1;gr=urn:uuid:1\"\n"),
+        "{outside}"
+    );
+    assert!(!outside.contains("10.10.0."), "{outside}");
 }
 
 #[test]

@@ -370,6 +370,76 @@ fn unknown_fields_and_odd_formatting_pass_untouched() {
 }
 
 #[test]
+fn maddr_does_not_lead_past_the_other_side() {
+    let mut lab = Lab::new();
+    let via = "SIP/2.0/TLS 192.168.1.50:51234;maddr=192.168.1.50;branch=z9hG4bK";
+    for (n, outside, inside) in [
+        (
+            1,
+            "sip:b@198.51.100.1;maddr=198.51.100.1;x",
+            "sip:b@10.10.0.10;x",
+        ),
+        (
+            2,
+            "sip:b@example.com;maddr=198.51.100.1",
+            "sip:b@example.com;maddr=10.10.0.10",
+        ),
+        (
+            3,
+            "sip:b@example.com;maddr=192.0.2.9",
+            "sip:b@example.com;maddr=192.0.2.9",
+        ),
+    ] {
+        let got = lab.phone(&options(&format!("{via}{n}"), outside, ""));
+        assert!(
+            got.starts_with(&format!("OPTIONS {inside} SIP/2.0\n")),
+            "{got}"
+        );
+        let ours = format!("Via: SIP/2.0/TCP 10.10.0.5:32768;branch=z9hG4bK{n}\n");
+        assert!(got.contains(&ours), "{got}");
+    }
+}
+
+#[test]
+fn hosts_behind_the_server_are_hidden_and_come_back_to_it() {
+    let mut lab = Lab::new();
+    let message = "\
+MESSAGE sip:1001@10.10.0.5:32768 SIP/2.0
+Via: SIP/2.0/TCP 10.10.0.10;branch=z9hG4bKm
+From: <sip:2001@10.10.0.77>;tag=s
+To: \"x\" <sip:1001@[2001:db8::77]>
+P-Asserted-Identity: <sip:2001@10.10.0.78>
+Warning: 399 10.10.0.77:5060 \"a\", 307 [2001:db8::77] \"b\"
+Call-ID: m
+CSeq: 1 MESSAGE
+Content-Length: 0
+
+";
+    let outside = lab.server(message);
+    for line in [
+        "From: <sip:2001@198.51.100.1>;tag=s\n",
+        "To: \"x\" <sip:1001@198.51.100.1>\n",
+        "P-Asserted-Identity: <sip:2001@198.51.100.1>\n",
+        "Warning: 399 198.51.100.1 \"a\", 307 198.51.100.1 \"b\"\n",
+    ] {
+        assert!(outside.contains(line), "{outside}");
+    }
+    let inside = lab.phone(
+        "SIP/2.0 200 OK\nVia: SIP/2.0/TLS 198.51.100.1:5061;branch=z9hG4bKm\n\
+         From: <sip:2001@198.51.100.1>;tag=s\nTo: \"x\" <sip:1001@198.51.100.1>;tag=p\n\
+         Call-ID: m\nCSeq: 1 MESSAGE\nContent-Length: 0\n\n",
+    );
+    assert!(
+        inside.contains("From: <sip:2001@10.10.0.77>;tag=s\n"),
+        "{inside}"
+    );
+    assert!(
+        inside.contains("To: \"x\" <sip:1001@[2001:db8::77]>;tag=p\n"),
+        "{inside}"
+    );
+}
+
+#[test]
 fn pings_cross_both_ways() {
     let mut lab = Lab::new();
     assert_eq!(lab.say_raw(Leg::Client, b"\r\n\r\n"), b"\r\n\r\n");
