@@ -7,12 +7,19 @@ use std::process::Command;
 use serde::{Deserialize, Serialize};
 
 /// Packages whose versions belong to a measurement.
-const PACKAGES: [&str; 4] = [
+const PACKAGES: [&str; 5] = [
     "libdpdk-dev",
     "libipsec-mb-dev",
+    "libssl-dev",
     "rtpengine-daemon",
     "dpdk-dev",
 ];
+
+/// Crates whose versions do.
+const CRATES: [&str; 5] = ["rustls", "aws-lc-rs", "ring", "smoltcp", "srtp2-sys"];
+
+/// What the workspace was built with.
+const LOCK: &str = include_str!("../../../Cargo.lock");
 
 /// What a measurement was made on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,7 +32,7 @@ pub struct Machine {
     pub kernel: String,
     /// Hypervisor, if there is one.
     pub hypervisor: Option<String>,
-    /// Versions of the libraries and peers, by package.
+    /// Versions of the libraries and peers, by package or crate.
     pub packages: BTreeMap<String, String>,
     /// Processes that wanted to run in the minute before, on average: more than the benchmark
     /// had cores says that it had company.
@@ -49,16 +56,13 @@ impl Machine {
                 field("model"),
                 field("stepping")
             ),
-            cores: std::thread::available_parallelism().map_or(0, usize::from),
+            cores: processors(&cpuinfo),
             kernel: kernel(read("/proc/sys/kernel/osrelease").trim()).to_owned(),
             hypervisor: match hypervisor.trim() {
                 "" => virtualised.then(|| "yes".to_owned()),
                 named => Some(named.to_owned()),
             },
-            packages: PACKAGES
-                .iter()
-                .filter_map(|&name| Some((name.to_owned(), package(name)?)))
-                .collect(),
+            packages: versions(),
             load: read("/proc/loadavg")
                 .split(' ')
                 .next()
@@ -112,6 +116,29 @@ fn cpu_field<'t>(cpuinfo: &'t str, name: &str) -> Option<&'t str> {
     })
 }
 
+/// Processors that the system has, whichever this process is pinned to.
+fn processors(cpuinfo: &str) -> usize {
+    let keys = cpuinfo.lines().filter_map(|line| line.split_once(':'));
+    keys.filter(|(key, _)| key.trim() == "processor").count()
+}
+
+fn versions() -> BTreeMap<String, String> {
+    let packages = PACKAGES.iter().map(|&name| (name, package(name)));
+    let crates = CRATES.iter().map(|&name| (name, locked(LOCK, name)));
+    packages
+        .chain(crates)
+        .filter_map(|(name, version)| Some((name.to_owned(), version?)))
+        .collect()
+}
+
+/// The version of a crate in the text of a `Cargo.lock`.
+fn locked(lock: &str, name: &str) -> Option<String> {
+    let mut lines = lock.lines();
+    lines.find(|line| *line == format!("name = \"{name}\""))?;
+    let version = lines.next()?.strip_prefix("version = \"")?;
+    Some(version.strip_suffix('"')?.to_owned())
+}
+
 /// The installed version of a package.
 fn package(name: &str) -> Option<String> {
     let output = Command::new("dpkg-query")
@@ -140,6 +167,21 @@ mod tests {
         };
         assert!(!machine.is_like(&other));
         assert!(machine.cores > 0);
+    }
+
+    #[test]
+    fn processors_are_counted_however_few_we_are_pinned_to() {
+        let cpuinfo = "processor\t: 0\nmodel\t: 2\n\nprocessor\t: 1\nmodel\t: 2\n";
+        assert_eq!(processors(cpuinfo), 2);
+    }
+
+    #[test]
+    fn crates_are_found_in_the_lock_file() {
+        let lock = "[[package]]\nname = \"ring-like\"\nversion = \"9.0.0\"\n\n\
+                    [[package]]\nname = \"ring\"\nversion = \"0.17.14\"\n";
+        assert_eq!(locked(lock, "ring").as_deref(), Some("0.17.14"));
+        assert_eq!(locked(lock, "rin"), None);
+        assert!(locked(LOCK, "rustls").is_some());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The page of all answers.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -36,25 +37,14 @@ pub struct Page {
 }
 
 impl Page {
-    /// Makes the page of the answers in `results`, in the order of their names.
+    /// Makes the page of the answers in `results`, in the order of their names. What falls short
+    /// is explained by the records in `decisions` that have a line `Results: NAME, NAME`.
     ///
     /// # Errors
     /// When a file cannot be read or is no answer.
-    pub fn of(results: &Path) -> Result<Self, PageError> {
-        let folder = |source| PageError::Folder {
-            path: results.to_owned(),
-            source,
-        };
-        let mut paths = Vec::new();
-        for entry in fs::read_dir(results).map_err(folder)? {
-            let path = entry.map_err(folder)?.path();
-            if path.extension().is_some_and(|kind| kind == "json") {
-                paths.push(path);
-            }
-        }
-        paths.sort();
-        let mut answers = Vec::with_capacity(paths.len());
-        for path in paths {
+    pub fn of(results: &Path, decisions: &Path) -> Result<Self, PageError> {
+        let mut answers = Vec::new();
+        for path in files(results, "json")? {
             match Answer::read(&path) {
                 Ok(answer) => answers.push(answer),
                 Err(source) => return Err(PageError::Answer { path, source }),
@@ -62,7 +52,7 @@ impl Page {
         }
         Ok(Self {
             path: results.join("README.md"),
-            text: text(&answers),
+            text: text(&answers, &Records::of(decisions)?),
         })
     }
 
@@ -84,20 +74,77 @@ impl Page {
     }
 }
 
+/// Files of a kind in a folder, by name.
+fn files(folder: &Path, kind: &str) -> Result<Vec<PathBuf>, PageError> {
+    let failed = |source| PageError::Folder {
+        path: folder.to_owned(),
+        source,
+    };
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|found| found == kind) {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// File names of the records that explain a question's shortfall, by question.
+#[derive(Debug, Default)]
+struct Records(BTreeMap<String, Vec<String>>);
+
+impl Records {
+    fn of(decisions: &Path) -> Result<Self, PageError> {
+        let mut records = Self::default();
+        for path in files(decisions, "md")? {
+            let text = fs::read_to_string(&path).map_err(|source| PageError::Folder {
+                path: path.clone(),
+                source,
+            })?;
+            let file = path.file_name().unwrap_or_default().to_string_lossy();
+            records.add(&file, &text);
+        }
+        Ok(records)
+    }
+
+    fn add(&mut self, file: &str, text: &str) {
+        let lines = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("Results: "));
+        for name in lines.flat_map(|names| names.split(',')) {
+            let files = self.0.entry(name.trim().to_owned()).or_default();
+            files.push(file.to_owned());
+        }
+    }
+
+    /// Links to what explains why a claim of `question` falls short.
+    fn links(&self, question: &str) -> String {
+        let link = |file: &String| {
+            let number = file.split('-').next().unwrap_or(file);
+            format!("[record {number}](../../docs/decisions/{file})")
+        };
+        let files = self.0.get(question).map_or(&[][..], Vec::as_slice);
+        files.iter().map(link).collect::<Vec<_>>().join(", ")
+    }
+}
+
 const HEAD: &str = "# Results
 
 Written by `cargo run -p perf-harness --bin results` from the JSON files beside it; `make bench` asks the short set of
 questions anew. Figures are medians of at least five runs, with the smallest and the largest; ratios are of medians in one
-run of one program. The JSON has every single run.
+run of one program. The JSON has every single run. A claim that falls short names the record that says what was tried and
+what it would take; the stages of a media packet's way are profiled in `media-stages`.
 ";
 
-fn text(answers: &[Answer]) -> String {
+fn text(answers: &[Answer], records: &Records) -> String {
     let mut page = HEAD.to_owned();
     let machine = answers.first().map(|answer| &answer.machine);
     if let Some(machine) = machine {
         let _ = writeln!(page, "\nMeasured on {}.", machine.summary());
     }
-    claims(&mut page, answers);
+    claims(&mut page, answers, records);
     for answer in answers {
         section(&mut page, answer, machine);
     }
@@ -105,7 +152,7 @@ fn text(answers: &[Answer]) -> String {
 }
 
 /// What was to be reached, at a glance, what falls short first.
-fn claims(page: &mut String, answers: &[Answer]) {
+fn claims(page: &mut String, answers: &[Answer], records: &Records) {
     let all = || {
         let of = |answer: &Answer| -> Vec<(String, Claim)> {
             let claims = answer.claims.iter().cloned();
@@ -113,7 +160,7 @@ fn claims(page: &mut String, answers: &[Answer]) {
         };
         answers.iter().flat_map(of)
     };
-    let heading = ["claim", "is", "should be", "", "measured in"].map(str::to_owned);
+    let heading = ["claim", "is", "should be", "", "measured in", "why"].map(str::to_owned);
     let row = |(name, claim): (String, Claim)| {
         vec![
             claim.what.clone(),
@@ -121,6 +168,11 @@ fn claims(page: &mut String, answers: &[Answer]) {
             table::target(claim.target),
             table::verdict(&claim).to_owned(),
             format!("[{name}](#{name})"),
+            if claim.holds {
+                String::new()
+            } else {
+                records.links(&name)
+            },
         ]
     };
     let mut cells: Cells = vec![heading.to_vec()];
@@ -192,7 +244,7 @@ mod tests {
     fn page_is_made_of_what_was_published() {
         let folder = std::env::temp_dir().join(format!("perf-harness-{}", std::process::id()));
         answer().publish(&folder).unwrap();
-        let page = Page::of(&folder).unwrap();
+        let page = Page::of(&folder, &folder).unwrap();
         assert!(!page.is_written());
         page.write().unwrap();
         assert!(page.is_written());
@@ -202,9 +254,12 @@ mod tests {
 
     #[test]
     fn what_falls_short_is_said() {
-        let text = text(&[answer()]);
+        let mut records = Records::default();
+        records.add("0042-slow.md", "# Slow\n\nResults: other, speed\n");
+        let text = text(&[answer()], &records);
         for wanted in [
-            "| faster | 20.0 | at least 25 | FALLS SHORT | [speed](#speed) |",
+            "| faster | 20.0 | at least 25 | FALLS SHORT | [speed](#speed) | \
+             [record 0042](../../docs/decisions/0042-slow.md) |",
             "| ours | packets/s | 2.000 M | 2.000 M | 2.000 M | 5 |",
             "The peer was asleep.",
             "![How fast?](speed.svg)",

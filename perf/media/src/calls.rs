@@ -14,6 +14,9 @@ use wire::udp::{UdpChecksum, UdpRepr};
 
 use crate::network::{FIRST_PORT, PAIRS, peer_address};
 
+/// Octets of an RTP packet that ends too early: its header, and no room for a tag.
+const TRUNCATED: usize = 13;
+
 /// What is to be done with the packets of one direction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
@@ -39,6 +42,10 @@ pub(crate) enum Bad {
     Forged,
     /// All but the first of each stream have been sent before.
     Replayed,
+    /// They end behind their header.
+    Truncated,
+    /// Their SSRC is another's.
+    WrongSsrc,
     /// No stream has their port open.
     UnknownPort,
 }
@@ -177,6 +184,12 @@ impl Frames {
                     .skip(12)
                     .take(1)
                     .for_each(|octet| *octet ^= 1),
+                Some(Bad::Truncated) => packet.truncate(TRUNCATED),
+                Some(Bad::WrongSsrc) => packet
+                    .iter_mut()
+                    .skip(8)
+                    .take(1)
+                    .for_each(|octet| *octet ^= 0x80),
                 Some(Bad::UnknownPort) => to.set_port(unused),
                 _ => {}
             }

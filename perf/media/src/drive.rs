@@ -66,11 +66,12 @@ impl Run {
         }
     }
 
-    /// Sends all packets through. Every good one must come out.
+    /// Sends all packets through. Every good one must come out, every bad one be counted.
     pub(crate) fn go(&mut self, network: &mut Network, with_parts: bool) -> Cost {
         let count = self.frames.count();
         let mut meter = Meter::new(network.clock, with_parts);
         let (mut total, mut arrived) = (0, 0);
+        let refused_before = refused(network);
         let mut waiting = self.frames.iter();
         loop {
             let block: Vec<Mbuf> = waiting
@@ -100,12 +101,19 @@ impl Run {
             "{lost} packets were lost: {:?}",
             network.refusals()
         );
+        let refused = refused(network) - refused_before;
+        assert_eq!(lost as u64, refused, "each is counted once");
         let each = |nanos: u64| nanos as f64 / count as f64;
         Cost {
             total: each(total),
             parts: meter.parts.map(each),
         }
     }
+}
+
+/// Packets refused so far, whatever for.
+fn refused(network: &Network) -> u64 {
+    network.refusals().iter().map(|&(_, count)| count).sum()
 }
 
 /// Puts a block of frames into our receive ring.

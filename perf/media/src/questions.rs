@@ -159,6 +159,8 @@ pub(crate) fn refusals(network: &mut Network, options: &Options) -> Question {
     let refused = [
         bad("tag that does not verify", Bad::Forged),
         bad("replayed", Bad::Replayed),
+        bad("truncated", Bad::Truncated),
+        bad("another's SSRC", Bad::WrongSsrc),
         bad("port that no stream has open", Bad::UnknownPort),
     ];
     for _ in 0..options.runs {

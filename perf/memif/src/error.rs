@@ -51,6 +51,9 @@ pub(crate) enum BenchError {
     /// Its files.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// Questions, by name.
+    #[error("no answer to: {0}")]
+    Unanswered(String),
     /// The arguments.
     #[error("{0}")]
     Usage(String),

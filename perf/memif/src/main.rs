@@ -16,7 +16,7 @@ mod testpmd;
 
 use std::process::ExitCode;
 
-use perf_harness::Options;
+use perf_harness::{Options, Question};
 
 use bench::Bench;
 use error::{BenchError, Result};
@@ -43,12 +43,25 @@ fn run() -> Result<()> {
             return Err(BenchError::Usage(usage));
         }
     }
+    let mut unanswered = Vec::new();
     for (name, ask) in questions::ALL {
         // The short set must be over in minutes.
         let by_default = asked.is_empty() && !(bench.options.short && *name == "suites");
-        if by_default || asked.iter().any(|asked| asked == name) {
-            ask(&bench)?.answer()?.publish(&bench.options.results)?;
+        if (by_default || asked.iter().any(|asked| asked == name))
+            && let Err(error) = answer(&bench, *ask)
+        {
+            eprintln!("perf-memif: {name}: {error}");
+            unanswered.push(*name);
         }
     }
-    Ok(())
+    if unanswered.is_empty() {
+        Ok(())
+    } else {
+        Err(BenchError::Unanswered(unanswered.join(", ")))
+    }
+}
+
+fn answer(bench: &Bench, ask: fn(&Bench) -> Result<Question>) -> Result<()> {
+    let answer = ask(bench)?.answer()?;
+    Ok(answer.publish(&bench.options.results)?)
 }

@@ -32,8 +32,14 @@ pub(crate) const ALL: &[Ask] = &[
     ("memory", memory::ask),
 ];
 
-/// Packets of one run at full rate.
-const PACKETS: &str = "2000000";
+/// Packets of one run at full rate: half a second of them, or a quarter in the short set.
+const fn packets(bench: &Bench) -> &'static str {
+    if bench.options.short {
+        "1000000"
+    } else {
+        "2000000"
+    }
+}
 
 /// Calls through rtpengine. Fewer would flatter nobody: past its limit its queue guard drops
 /// whole streams.
@@ -61,7 +67,7 @@ fn provisioned(bench: &Bench, synth: &Synth) -> Result<(Proxy, Vec<Stream>, Stri
 fn through_proxy(bench: &Bench, synth: &Synth) -> Result<Report> {
     let (_proxy, _, path) = provisioned(bench, synth)?;
     let generator = bench.generator(&path).over_memif().set("warm-up", WARM_UP);
-    once(&generator.set("stored", PACKETS))
+    once(&generator.set("stored", packets(bench)))
 }
 
 /// What testpmd does with the same packets.
@@ -69,7 +75,11 @@ fn through_testpmd(bench: &Bench, synth: &Synth) -> Result<Report> {
     let path = bench.streams("testpmd", &synthetic(synth))?;
     let _testpmd = Testpmd::start(bench)?;
     let generator = bench.generator(&path).over_memif().flag("mirror");
-    once(&generator.set("stored", PACKETS).set("warm-up", WARM_UP))
+    once(
+        &generator
+            .set("stored", packets(bench))
+            .set("warm-up", WARM_UP),
+    )
 }
 
 /// A running rtpengine with calls, and the list of their streams.

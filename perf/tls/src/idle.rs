@@ -4,13 +4,13 @@ use std::fs;
 use std::hint::{black_box, spin_loop};
 use std::process::Command;
 
+use perf_harness::{Options, Question, Unit};
 use tls::{HandshakePool, HandshakePort, PoolConfig, State, TlsLeg};
 
 use crate::buffered::Buffered;
 use crate::pki::{Keys, Pki, Profiles, carry, exchange};
 use crate::{PROVIDERS, VERSIONS};
 
-const LEGS: usize = 10_000;
 const PAGE: usize = 4096;
 
 /// What is measured: legs of this crate's, and rustls's buffered connections beside them.
@@ -22,30 +22,44 @@ const WHAT: [&str; 5] = [
     "buffered-client",
 ];
 
-pub(crate) fn print() {
-    println!("Octets of memory of an idle leg, of {LEGS} with certificates of both sides (RSA)");
-    print!("{:10} {:8}", "library", "version");
-    for what in WHAT {
-        print!(" {what:>16}");
-    }
-    println!();
+/// Memory of established legs.
+pub(crate) fn ask(options: &Options) -> Question {
+    let mut question = Question::new(
+        "tls-idle",
+        "How much memory does an idle TLS leg take?",
+        "Growth of the resident set over many established legs with RSA certificates of both \
+         sides, on which nothing is said; each kind in a process of its own. By pool: the \
+         handshake's steps are made on another thread. Buffered: rustls's own connection.",
+    );
+    // The short set leaves out what explains the figures.
+    let (legs, kinds) = if options.short {
+        (1_000, &WHAT[..2])
+    } else {
+        (10_000, &WHAT[..])
+    };
+    question.fact("legs", legs.to_string());
     let program = std::env::current_exe().expect("own path");
-    for ((library, _), (version, _)) in PROVIDERS.into_iter().flat_map(|p| VERSIONS.map(|v| (p, v)))
-    {
-        print!("{library:10} {version:8}");
-        for what in WHAT {
-            let output = Command::new(&program)
-                .args(["idle", library, version, what])
-                .output()
-                .expect("own process");
-            print!(" {:>16}", String::from_utf8_lossy(&output.stdout).trim());
+    for _ in 0..options.runs {
+        for ((library, _), (version, _)) in
+            PROVIDERS.into_iter().flat_map(|p| VERSIONS.map(|v| (p, v)))
+        {
+            for what in kinds {
+                let output = Command::new(&program)
+                    .args(["measure", library, version, what, &legs.to_string()])
+                    .output()
+                    .expect("own process");
+                let text = String::from_utf8_lossy(&output.stdout);
+                let octets = text.trim().parse().expect("a number");
+                let row = format!("{library}, TLS {version}, {what}");
+                question.record(&row, Unit::Octets, octets);
+            }
         }
-        println!();
     }
+    question
 }
 
 /// Makes the legs and prints the growth of the resident set for each.
-pub(crate) fn measure(library: &str, version: &str, what: &str) {
+pub(crate) fn measure(library: &str, version: &str, what: &str, legs: usize) {
     let provider = PROVIDERS.iter().find(|(name, _)| *name == library);
     let versions = VERSIONS.iter().find(|(name, _)| *name == version);
     let (&(_, provider), &(_, versions)) = provider.zip(versions).expect("known names");
@@ -55,17 +69,17 @@ pub(crate) fn measure(library: &str, version: &str, what: &str) {
             let profiles = Profiles::new(&pki, provider, versions);
             let (pool, mut ports) = start_pool();
             let port = ports.first_mut().expect("one port");
-            let octets = grow(|| open_by_pool(&profiles, port));
+            let octets = grow(legs, || open_by_pool(&profiles, port));
             pool.shutdown();
             octets
         }
         "server" | "client" => {
             let profiles = Profiles::new(&pki, provider, versions);
-            grow(|| pick(what, profiles.open_pair()))
+            grow(legs, || pick(what, profiles.open_pair()))
         }
         _ => {
             let buffered = Buffered::new(&pki, provider, version);
-            grow(|| buffered.open(what))
+            grow(legs, || buffered.open(what))
         }
     };
     println!("{octets}");
@@ -108,14 +122,14 @@ fn open_by_pool(profiles: &Profiles, port: &mut HandshakePort) -> Box<TlsLeg> {
 }
 
 /// Growth of the resident set for each thing made, after a few that warm up.
-fn grow<T>(mut make: impl FnMut() -> T) -> usize {
+fn grow<T>(legs: usize, mut make: impl FnMut() -> T) -> usize {
     let warm: Vec<T> = (0..100).map(|_| make()).collect();
-    let mut kept = Vec::with_capacity(LEGS);
+    let mut kept = Vec::with_capacity(legs);
     let before = resident();
-    kept.extend((0..LEGS).map(|_| make()));
+    kept.extend((0..legs).map(|_| make()));
     let after = resident();
     black_box((warm, kept));
-    after.saturating_sub(before) / LEGS
+    after.saturating_sub(before) / legs
 }
 
 /// Octets of the resident set.

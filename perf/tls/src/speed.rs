@@ -2,52 +2,66 @@
 
 use std::time::{Duration, Instant};
 
+use perf_harness::{Options, Question, Target, Unit};
 use tls::{State, TlsLeg, TlsProvider, Versions};
 
 use crate::pki::{Keys, Pki, Profiles, carry, exchange};
 use crate::{PROVIDERS, VERSIONS};
 
-const HANDSHAKES: usize = 1000;
-const MESSAGES: u32 = 200_000;
+/// Handshakes of one run.
+const HANDSHAKES: usize = 100;
+/// Messages of one run.
+const MESSAGES: u32 = 50_000;
 /// Octets of a SIP message of middling size.
 const MESSAGE: [u8; 700] = [b'x'; 700];
 
-pub(crate) fn print() {
-    println!("Handshake with certificates of both sides, us on one core, median of {HANDSHAKES}");
-    println!(
-        "{:10} {:10} {:8} {:>8} {:>8}",
-        "library", "keys", "version", "server", "client"
+/// Time of handshakes and records.
+pub(crate) fn ask(options: &Options) -> Question {
+    let mut question = Question::new(
+        "tls-speed",
+        "What do TLS handshakes and records cost?",
+        "One thread takes both sides' steps in turn; the median of 100 handshakes with \
+         certificates of both sides is one run. A message of 700 octets is sealed and opened.",
     );
-    for keys in [Keys::Rsa2048, Keys::EcdsaP256] {
-        let pki = Pki::new(keys);
-        for (version, versions) in VERSIONS {
-            for (library, provider) in PROVIDERS {
-                let profiles = Profiles::new(&pki, provider, versions);
-                row(library, &format!("{keys:?}"), version, &profiles);
+    let pkis = [Keys::Rsa2048, Keys::EcdsaP256].map(|keys| (format!("{keys:?}"), Pki::new(keys)));
+    for _ in 0..options.runs {
+        for (keys, pki) in &pkis {
+            for (version, versions) in VERSIONS {
+                for (library, provider) in PROVIDERS {
+                    let profiles = Profiles::new(pki, provider, versions);
+                    let row = format!("{library}, {keys}, TLS {version}");
+                    record(&mut question, &row, &profiles);
+                }
             }
         }
+        let [(_, rsa), (_, ecdsa)] = &pkis;
+        for (library, provider) in PROVIDERS {
+            let profiles = Profiles::resuming(rsa, provider, Versions::Tls13, true);
+            profiles.open_pair();
+            record(
+                &mut question,
+                &format!("{library}, resumed, TLS 1.3"),
+                &profiles,
+            );
+            let row = format!("{library}, a message sealed and opened");
+            question.record(&row, Unit::Ns, message_ns(ecdsa, provider));
+        }
     }
-    for (library, provider) in PROVIDERS {
-        let pki = Pki::new(Keys::Rsa2048);
-        let profiles = Profiles::resuming(&pki, provider, Versions::Tls13, true);
-        profiles.open_pair();
-        row(library, "resumed", "1.3", &profiles);
+    for what in ["Rsa2048, TLS 1.2", "EcdsaP256, TLS 1.3"] {
+        question.claim_ratio(
+            &format!("server's time, aws-lc-rs of ring's, {what}"),
+            &format!("aws-lc-rs, {what}, server"),
+            &format!("ring, {what}, server"),
+            Target::Informative,
+        );
     }
-    println!();
-    println!(
-        "A message of {} octets encrypted, and decrypted, ns",
-        MESSAGE.len()
-    );
-    for (library, provider) in PROVIDERS {
-        println!("{library:10} {:>8.0}", message_ns(provider));
-    }
-    println!();
+    question
 }
 
-fn row(library: &str, keys: &str, version: &str, profiles: &Profiles) {
+fn record(question: &mut Question, row: &str, profiles: &Profiles) {
     let (server, client): (Vec<_>, Vec<_>) = (0..HANDSHAKES).map(|_| handshake(profiles)).unzip();
-    let (server, client) = (median_us(server), median_us(client));
-    println!("{library:10} {keys:10} {version:8} {server:8.0} {client:8.0}");
+    question.record(&format!("{row}, server"), Unit::Us, median_us(server));
+    question.record(&format!("{row}, client"), Unit::Us, median_us(client));
 }
 
 fn median_us(mut times: Vec<Duration>) -> f64 {
@@ -74,8 +88,8 @@ fn timed(leg: &mut TlsLeg) -> Duration {
     start.elapsed()
 }
 
-fn message_ns(provider: TlsProvider) -> f64 {
-    let profiles = Profiles::new(&Pki::new(Keys::EcdsaP256), provider, Versions::Tls13);
+fn message_ns(pki: &Pki, provider: TlsProvider) -> f64 {
+    let profiles = Profiles::new(pki, provider, Versions::Tls13);
     let (mut client, mut server) = profiles.open_pair();
     let start = now();
     for _ in 0..MESSAGES {

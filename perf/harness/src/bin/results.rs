@@ -1,6 +1,7 @@
 //! Writes `perf/results/README.md` from the JSON files beside it; with `--check` only says whether
 //! it is up to date.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use perf_harness::{Options, Page};
@@ -17,7 +18,8 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), String> {
     let options = Options::from_args()?;
-    let page = Page::of(&options.results).map_err(|error| error.to_string())?;
+    let decisions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/decisions");
+    let page = Page::of(&options.results, &decisions).map_err(|error| error.to_string())?;
     match options.rest.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => page.write().map_err(|error| error.to_string()),
         ["--check"] if page.is_written() => Ok(()),

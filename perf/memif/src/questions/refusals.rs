@@ -1,12 +1,16 @@
-//! What packets cost that must be refused, and what they do to the others.
+//! What packets cost that must be refused, what they do to the others, and whether each is
+//! counted by its name.
 
+use abi::Reason;
+use e2e::show::Counters;
 use perf_harness::{Question, Target, Unit};
-use perf_loadgen::Fault;
 use perf_loadgen::synth::Synth;
+use perf_loadgen::{Fault, Stream};
 
-use super::{PACKETS, WARM_UP, once, provisioned};
-use crate::bench::Bench;
-use crate::error::{BenchError, Result};
+use super::{WARM_UP, once, packets, provisioned};
+use crate::bench::{Bench, Generator};
+use crate::error::Result;
+use crate::proxy::Proxy;
 
 const GOOD: &str = "a good packet";
 
@@ -16,59 +20,122 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
         "What does refusing a packet cost, and what do good streams lose?",
         "As in `srtp`, with a bad packet after each good one. At full rate: what the bad one adds \
          to the time of the good one. At a quarter of the rate: how many good packets are \
-         missing.",
+         missing, and how many of the bad ones are counted under the name that they should be, \
+         or under another. Bad packets of the warm-up are counted, too.",
     );
-    for run in 0..bench.options.runs {
-        let (proxy, mut streams, _) = provisioned(bench, &Synth::default())?;
-        // A generator begins its numbers anew, so it needs streams that have heard none.
-        let mut generator = || {
-            proxy.provision(bench, &mut streams)?;
-            let path = bench.streams("proxy", &streams)?;
-            let generator = bench.generator(&path).over_memif();
-            Ok::<_, BenchError>(generator.set("warm-up", WARM_UP).flag("no-rtcp"))
+    for _ in 0..bench.options.runs {
+        let (proxy, streams, _) = provisioned(bench, &Synth::default())?;
+        let mut lab = Lab {
+            bench,
+            proxy,
+            streams,
         };
-        let report = once(&generator()?.set("stored", PACKETS))?;
-        let good = report.received_per_second;
+        let load = packets(bench);
+        let good = once(&lab.generator(None)?.set("stored", load))?.received_per_second;
         question.record(GOOD, Unit::NsPerPacket, 1e9 / good);
         for fault in Fault::ALL {
-            let name = fault.name();
-            let before = proxy.counters()?;
-            let mut bad = || {
-                let generator = generator()?.set("bad", name);
-                Ok::<_, BenchError>(generator.set("bad-percent", "50"))
-            };
-            let report = once(&bad()?.set("stored", PACKETS))?;
-            // Two packets in the time of a good one and a bad one.
-            let both = 2e9 / report.sent_per_second;
-            question.record(
-                &format!("refused: {name}"),
-                Unit::NsPerPacket,
-                both - 1e9 / good,
-            );
-            let quarter = format!("{:.0}", good / 4.0);
-            let report = once(&bad()?.set("rate", &quarter).set("seconds", "0.5"))?;
-            #[expect(clippy::cast_precision_loss, reason = "a count")]
-            let missing = report.missing as f64;
-            question.record(&format!("missing beside: {name}"), Unit::Count, missing);
-            if run == 0 {
-                let counted = proxy.counters()?.since(&before);
-                question.fact(&format!("counted with {name}"), counted.to_string());
-            }
+            lab.refuse(&mut question, fault, good)?;
         }
     }
     for fault in Fault::ALL {
-        let name = fault.name();
-        question.claim_ratio(
-            &format!("refusing a packet, of translating one: {name}"),
-            &format!("refused: {name}"),
-            GOOD,
-            Target::AtMost(1.0),
-        );
-        question.claim(
-            &format!("good packets missing beside bad ones: {name}"),
-            &format!("missing beside: {name}"),
-            Target::AtMost(0.0),
-        );
+        claim(&mut question, fault.name());
     }
     Ok(question)
+}
+
+/// The proxy and its streams.
+struct Lab<'b> {
+    bench: &'b Bench,
+    proxy: Proxy,
+    streams: Vec<Stream>,
+}
+
+impl<'b> Lab<'b> {
+    /// A generator that begins its numbers anew, for streams that have heard none.
+    fn generator(&mut self, fault: Option<Fault>) -> Result<Generator<'b>> {
+        self.proxy.provision(self.bench, &mut self.streams)?;
+        let path = self.bench.streams("proxy", &self.streams)?;
+        let generator = self.bench.generator(&path).over_memif();
+        let generator = generator.set("warm-up", WARM_UP).flag("no-rtcp");
+        Ok(match fault {
+            None => generator,
+            Some(fault) => generator.set("bad", fault.name()).set("bad-percent", "50"),
+        })
+    }
+
+    /// Sends packets with `fault`, beside good ones of which `good` pass in a second.
+    #[expect(clippy::cast_precision_loss, reason = "counts of a benchmark")]
+    fn refuse(&mut self, question: &mut Question, fault: Fault, good: f64) -> Result<()> {
+        let name = fault.name();
+        let load = packets(self.bench);
+        let report = once(&self.generator(Some(fault))?.set("stored", load))?;
+        // Two packets in the time of a good one and a bad one.
+        let cost = 2e9 / report.sent_per_second - 1e9 / good;
+        question.record(&format!("refused: {name}"), Unit::NsPerPacket, cost);
+        let before = self.proxy.counters()?;
+        let quarter = format!("{:.0}", good / 4.0);
+        let generator = self.generator(Some(fault))?.set("rate", &quarter);
+        let report = once(&generator.set("seconds", "0.5"))?;
+        let missing = report.missing as f64;
+        question.record(&format!("missing beside: {name}"), Unit::Count, missing);
+        let (named, others) = counted(&self.proxy.counters()?.since(&before), reason(fault));
+        let share = named as f64 / report.bad.max(1) as f64;
+        question.record(&format!("counted: {name}"), Unit::Share, share);
+        let others = others as f64;
+        question.record(
+            &format!("counted under another name: {name}"),
+            Unit::Count,
+            others,
+        );
+        Ok(())
+    }
+}
+
+/// What a packet with the fault is refused for. Another's SSRC shows in that its tag is wrong.
+const fn reason(fault: Fault) -> Reason {
+    match fault {
+        Fault::Unauthentic | Fault::WrongSsrc => Reason::SrtpAuthFailed,
+        Fault::Replayed => Reason::SrtpReplayed,
+        Fault::Truncated => Reason::RtpInvalidLength,
+        Fault::UnknownPort => Reason::MediaNoSession,
+    }
+}
+
+/// Packets refused for `reason`, and for any other.
+fn counted(grown: &Counters, reason: Reason) -> (u64, u64) {
+    let all = Reason::ALL.iter().map(|reason| grown.value(reason.name()));
+    let named = grown.value(reason.name());
+    (named, all.sum::<u64>().saturating_sub(named))
+}
+
+fn claim(question: &mut Question, name: &str) {
+    question.claim_ratio(
+        &format!("refusing a packet, of translating one: {name}"),
+        &format!("refused: {name}"),
+        GOOD,
+        Target::AtMost(1.0),
+    );
+    for (what, row, target) in [
+        (
+            "good packets missing beside bad ones",
+            "missing beside",
+            Target::AtMost(0.0),
+        ),
+        (
+            "bad packets counted by name, of those sent",
+            "counted",
+            Target::AtLeast(1.0),
+        ),
+        (
+            "bad packets counted under another name",
+            "counted under another name",
+            Target::AtMost(0.0),
+        ),
+    ] {
+        question.claim(
+            &format!("{what}: {name}"),
+            &format!("{row}: {name}"),
+            target,
+        );
+    }
 }

@@ -4,7 +4,7 @@ use abi::Suite;
 use perf_harness::{Question, Unit};
 use perf_loadgen::synth::Synth;
 
-use super::{PACKETS, WARM_UP, once, provisioned};
+use super::{WARM_UP, once, packets, provisioned};
 use crate::bench::Bench;
 use crate::error::Result;
 
@@ -42,7 +42,7 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
                 let (_proxy, _, path) = provisioned(bench, &synth)?;
                 let generator = bench.generator(&path).over_memif().set("warm-up", WARM_UP);
                 let generator = generator.set("direction", direction).set("mix", mix);
-                let report = once(&generator.set("stored", PACKETS))?;
+                let report = once(&generator.set("stored", packets(bench)))?;
                 let rate = report.received_per_second;
                 question.record(&format!("{row}, {name}"), Unit::PacketsPerSecond, rate);
             }
