@@ -76,6 +76,13 @@ int ucp_eth_stats(uint16_t port, struct ucp_port_stats *stats)
 	stats->rx_errors = now.ierrors;
 	stats->tx_errors = now.oerrors;
 	stats->rx_no_mbuf = now.rx_nombuf;
+	for (unsigned int i = 0; i < RTE_ETHDEV_QUEUE_STAT_CNTRS; i++) {
+		stats->queues[i].rx_packets = now.q_ipackets[i];
+		stats->queues[i].rx_bytes = now.q_ibytes[i];
+		stats->queues[i].rx_errors = now.q_errors[i];
+		stats->queues[i].tx_packets = now.q_opackets[i];
+		stats->queues[i].tx_bytes = now.q_obytes[i];
+	}
 	return 0;
 }
 

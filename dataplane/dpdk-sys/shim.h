@@ -70,6 +70,14 @@ struct ucp_port_conf {
 	uint16_t mtu;
 };
 
+struct ucp_queue_stats {
+	uint64_t rx_packets;
+	uint64_t rx_bytes;
+	uint64_t rx_errors;
+	uint64_t tx_packets;
+	uint64_t tx_bytes;
+};
+
 struct ucp_port_stats {
 	uint64_t rx_packets;
 	uint64_t tx_packets;
@@ -79,6 +87,8 @@ struct ucp_port_stats {
 	uint64_t rx_errors;
 	uint64_t tx_errors;
 	uint64_t rx_no_mbuf;
+	/* Zero where the driver does not count by queue. */
+	struct ucp_queue_stats queues[RTE_ETHDEV_QUEUE_STAT_CNTRS];
 };
 
 struct ucp_link {

@@ -1,8 +1,12 @@
 //! The command line.
 
+mod view;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+
+pub(crate) use view::{Filter, Sessions as SessionsView, TlsProxy as TlsProxyView, View};
 
 /// Checks, applies and watches ucproxy
 #[derive(Debug, Parser)]
@@ -91,6 +95,9 @@ pub(crate) enum Command {
     Show {
         #[command(subcommand)]
         view: View,
+        /// Print JSON
+        #[arg(long, global = true)]
+        json: bool,
     },
     /// Print the reference of every configuration key, as Markdown
     Reference {
@@ -212,47 +219,4 @@ fn sessions(text: &str) -> Result<Sessions, core::num::ParseIntError> {
         "?" => Ok(Sessions::Which),
         number => number.parse().map(Sessions::Most),
     }
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum View {
-    /// Processes, workers and policy
-    Status {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Live signalling sessions
-    Sessions {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Live media streams, and the delay of media
-    Media {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Counters and refusals, in all and for each worker
-    Counters {
-        /// Leave out those that are zero
-        #[arg(long)]
-        nonzero: bool,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// The running configuration as text
-    Configuration {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Limits, units in use, and what may still be admitted
-    License {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
 }

@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         Command::Media {
             command: Media::Provision { file },
         } => media::provision(&args.runtime_dir, file),
-        Command::Show { view } => show::show(&args.runtime_dir, view),
+        Command::Show { view, json } => show::show(&args.runtime_dir, view, *json),
         Command::Reference { schema } => {
             let page = if *schema {
                 policy::schema()

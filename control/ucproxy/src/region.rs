@@ -4,6 +4,7 @@ use std::path::Path;
 
 use abi::layout::{Layout, REGION_NAME};
 use abi::policy::PolicyImage;
+use abi::records::{SessionRecord, StreamRecord};
 use shm::Region;
 
 use crate::out::{self, CliError};
@@ -42,6 +43,31 @@ impl View {
     pub(crate) fn is_alive(&self) -> bool {
         let pid = self.layout.pid().to_string();
         Path::new("/proc").join(pid).exists()
+    }
+
+    /// Seconds since `then`, a reading of the data plane's clock.
+    pub(crate) fn seconds_since(&self, then: u64) -> u64 {
+        self.layout.heartbeat().saturating_sub(then) / 1_000_000_000
+    }
+
+    /// Every live session, with its worker.
+    pub(crate) fn sessions(&self) -> impl Iterator<Item = (usize, SessionRecord)> {
+        let layout = self.layout;
+        self.workers().flat_map(move |worker| {
+            (0..layout.shape().sessions)
+                .filter_map(move |i| SessionRecord::load(layout.session(worker, i)?))
+                .map(move |record| (worker, record))
+        })
+    }
+
+    /// Every live media stream, with its worker.
+    pub(crate) fn streams(&self) -> impl Iterator<Item = (usize, StreamRecord)> {
+        let layout = self.layout;
+        self.workers().flat_map(move |worker| {
+            (0..layout.shape().streams)
+                .filter_map(move |i| StreamRecord::load(layout.stream(worker, i)?))
+                .map(move |record| (worker, record))
+        })
     }
 
     /// Positions of the workers that have anything to show.

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::layout::AREAS;
 use crate::policy::PolicyImage;
-use crate::records::SessionState;
+use crate::records::{NeighborState, SessionState};
 use crate::secrets::{Provisioned, Request, Response};
 use crate::{Counter, Reason, Suite};
 
 /// Version of the layout and of everything that crosses with it; raised with each change.
-pub const LAYOUT_VERSION: u64 = 2;
+pub const LAYOUT_VERSION: u64 = 3;
 
 /// What two processes must have in common to understand each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
@@ -58,6 +58,11 @@ const fn hash() -> u64 {
         counters = rest;
     }
     let mut states = SessionState::ALL;
+    while let Some((state, rest)) = states.split_first() {
+        digest = digest.text(state.name());
+        states = rest;
+    }
+    let mut states = NeighborState::ALL;
     while let Some((state, rest)) = states.split_first() {
         digest = digest.text(state.name());
         states = rest;

@@ -1,8 +1,10 @@
 //! Where everything lies in the shared region, and how the two sides agree on it.
 //!
 //! ```text
-//! header | limits | usage | acknowledgements, one line a worker | policy slots
-//!        | per worker: counters, media delay histogram, session records, stream records
+//! header | limits | usage | process record | device records
+//!        | acknowledgements, one line a worker | policy slots
+//!        | per worker: counters, burst sizes, media delay histogram, handshake histogram,
+//!          worker record, neighbour records, session records, stream records
 //! ```
 //! All offsets are in words of eight octets and on cache lines.
 
@@ -12,13 +14,16 @@ use core::sync::atomic::{
 };
 
 use crate::boot::{BootId, Origin};
+use crate::bursts::{BURST_WORDS, BurstSizes};
 use crate::counters::{BLOCK_WORDS, Counters};
 use crate::digest::{self, Field};
 use crate::histogram::{HISTOGRAM_WORDS, Histogram};
 use crate::id::LayoutId;
 use crate::limits::{LIMITS_WORDS, LimitWords};
 use crate::publish::{PolicySlots, publish_words};
-use crate::records::{SESSION_WORDS, STREAM_WORDS};
+use crate::records::{
+    self, DEVICE_WORDS, NEIGHBOR_WORDS, PROCESS_WORDS, SESSION_WORDS, STREAM_WORDS, WORKER_WORDS,
+};
 use crate::usage::{USAGE_WORDS, Usage};
 use crate::{Counter, Reason};
 
@@ -28,6 +33,14 @@ pub const REGION_NAME: &str = "region";
 const MAGIC: u64 = u64::from_be_bytes(*b"ucproxy\0");
 const HEADER_WORDS: usize = 16;
 const LINE_WORDS: usize = 8;
+
+/// Where the parts of a worker's area begin, in words from its start.
+const BURSTS_AT: usize = BLOCK_WORDS;
+const DELAY_AT: usize = BURSTS_AT + BURST_WORDS;
+const HANDSHAKES_AT: usize = DELAY_AT + HISTOGRAM_WORDS;
+const WORKER_AT: usize = HANDSHAKES_AT + HISTOGRAM_WORDS;
+const NEIGHBORS_AT: usize = WORKER_AT + WORKER_WORDS;
+const SESSIONS_AT: usize = NEIGHBORS_AT + Shape::NEIGHBORS * NEIGHBOR_WORDS;
 
 macro_rules! header {
     ($($word:ident,)*) => {
@@ -65,12 +78,20 @@ pub(crate) const AREAS: &[Field] = &[
     Field::area("header", HEADER_WORDS, HEADER),
     Field::area("limits", LIMITS_WORDS, crate::limits::FIELDS),
     Field::area("usage", USAGE_WORDS, crate::usage::FIELDS),
+    Field::area("process", PROCESS_WORDS, records::PROCESS),
+    Field::area("device", DEVICE_WORDS, records::DEVICE),
+    Field::area("devices", DEVICE_WORDS * Shape::DEVICES, &[]),
     Field::area("acknowledgement", LINE_WORDS, &[]),
     Field::area("policy", publish_words(0), crate::publish::FIELDS),
     Field::area("counters", BLOCK_WORDS, &[]),
+    Field::area("bursts", BURST_WORDS, &[]),
     Field::area("media delay", HISTOGRAM_WORDS, crate::histogram::FIELDS),
-    Field::area("session", SESSION_WORDS, crate::records::SESSION),
-    Field::area("stream", STREAM_WORDS, crate::records::STREAM),
+    Field::area("handshake time", HISTOGRAM_WORDS, crate::histogram::FIELDS),
+    Field::area("worker", WORKER_WORDS, records::WORKER),
+    Field::area("neighbor", NEIGHBOR_WORDS, records::NEIGHBOR),
+    Field::area("neighbors", NEIGHBOR_WORDS * Shape::NEIGHBORS, &[]),
+    Field::area("session", SESSION_WORDS, records::SESSION),
+    Field::area("stream", STREAM_WORDS, records::STREAM),
 ];
 
 /// How large the tables of a region are.
@@ -91,6 +112,10 @@ impl Shape {
     pub const WORKERS_MAX: usize = 64;
     /// Most records of a kind that one worker may have.
     pub const RECORDS_MAX: usize = 1 << 22;
+    /// Neighbours that one worker has records for.
+    pub const NEIGHBORS: usize = 1_024;
+    /// Ports that there are records for: all that DPDK has.
+    pub const DEVICES: usize = 32;
     /// Most words of a policy image: 256 MiB.
     pub const IMAGE_WORDS_MAX: usize = 32 << 20;
 
@@ -108,8 +133,16 @@ impl Shape {
         Self::limits_at() + LIMITS_WORDS
     }
 
-    const fn acks_at() -> usize {
+    const fn process_at() -> usize {
         Self::usage_at() + USAGE_WORDS
+    }
+
+    const fn devices_at() -> usize {
+        Self::process_at() + PROCESS_WORDS
+    }
+
+    const fn acks_at() -> usize {
+        Self::devices_at() + Self::DEVICES * DEVICE_WORDS
     }
 
     const fn policy_at(&self) -> usize {
@@ -122,7 +155,7 @@ impl Shape {
 
     const fn worker_words(&self) -> usize {
         let records = self.sessions * SESSION_WORDS + self.streams * STREAM_WORDS;
-        (BLOCK_WORDS + HISTOGRAM_WORDS + records).next_multiple_of(LINE_WORDS)
+        (SESSIONS_AT + records).next_multiple_of(LINE_WORDS)
     }
 
     const fn is_sane(&self) -> bool {
@@ -242,17 +275,63 @@ impl<'r> Layout<'r> {
         }
     }
 
+    /// The words of the process's record.
+    #[must_use]
+    pub fn process(&self) -> Option<&'r [AtomicU64]> {
+        self.slice(Shape::process_at(), PROCESS_WORDS)
+    }
+
+    /// The words of the record of device `index`.
+    #[must_use]
+    pub fn device(&self, index: usize) -> Option<&'r [AtomicU64]> {
+        if index >= Shape::DEVICES {
+            return None;
+        }
+        self.slice(Shape::devices_at() + index * DEVICE_WORDS, DEVICE_WORDS)
+    }
+
     /// The counters of `worker`.
     #[must_use]
     pub fn counters(&self, worker: usize) -> Option<Counters<'r>> {
-        Counters::new(self.slice(self.worker_at(worker)?, BLOCK_WORDS)?)
+        Counters::new(self.part(worker, 0, BLOCK_WORDS)?)
+    }
+
+    /// How full the receive bursts of `worker` are.
+    #[must_use]
+    pub fn bursts(&self, worker: usize) -> Option<BurstSizes<'r>> {
+        BurstSizes::new(self.part(worker, BURSTS_AT, BURST_WORDS)?)
     }
 
     /// The media delay histogram of `worker`: nanoseconds from receive burst to transmit burst.
     #[must_use]
     pub fn media_delay(&self, worker: usize) -> Option<Histogram<'r>> {
-        let at = self.worker_at(worker)? + BLOCK_WORDS;
-        Histogram::new(self.slice(at, HISTOGRAM_WORDS)?)
+        Histogram::new(self.part(worker, DELAY_AT, HISTOGRAM_WORDS)?)
+    }
+
+    /// The handshake histogram of `worker`: nanoseconds from a client's connection to the end of
+    /// its handshake.
+    #[must_use]
+    pub fn handshake_time(&self, worker: usize) -> Option<Histogram<'r>> {
+        Histogram::new(self.part(worker, HANDSHAKES_AT, HISTOGRAM_WORDS)?)
+    }
+
+    /// The words of the record of `worker` itself.
+    #[must_use]
+    pub fn worker(&self, worker: usize) -> Option<&'r [AtomicU64]> {
+        self.part(worker, WORKER_AT, WORKER_WORDS)
+    }
+
+    /// The words of neighbour record `index` of `worker`.
+    #[must_use]
+    pub fn neighbor(&self, worker: usize, index: usize) -> Option<&'r [AtomicU64]> {
+        if index >= Shape::NEIGHBORS {
+            return None;
+        }
+        self.part(
+            worker,
+            NEIGHBORS_AT + index * NEIGHBOR_WORDS,
+            NEIGHBOR_WORDS,
+        )
     }
 
     /// The words of session record `index` of `worker`.
@@ -261,8 +340,7 @@ impl<'r> Layout<'r> {
         if index >= self.shape.sessions {
             return None;
         }
-        let base = self.worker_at(worker)? + BLOCK_WORDS + HISTOGRAM_WORDS;
-        self.slice(base + index * SESSION_WORDS, SESSION_WORDS)
+        self.part(worker, SESSIONS_AT + index * SESSION_WORDS, SESSION_WORDS)
     }
 
     /// The words of stream record `index` of `worker`.
@@ -271,9 +349,8 @@ impl<'r> Layout<'r> {
         if index >= self.shape.streams {
             return None;
         }
-        let base = self.worker_at(worker)? + BLOCK_WORDS + HISTOGRAM_WORDS;
-        let base = base + self.shape.sessions * SESSION_WORDS;
-        self.slice(base + index * STREAM_WORDS, STREAM_WORDS)
+        let base = SESSIONS_AT + self.shape.sessions * SESSION_WORDS;
+        self.part(worker, base + index * STREAM_WORDS, STREAM_WORDS)
     }
 
     /// Workers that the data plane runs; zero until it is ready.
@@ -359,6 +436,11 @@ impl<'r> Layout<'r> {
             .then(|| self.shape.workers_at() + worker * self.shape.worker_words())
     }
 
+    /// `len` words of the area of `worker`, from `at` on.
+    fn part(&self, worker: usize, at: usize, len: usize) -> Option<&'r [AtomicU64]> {
+        self.slice(self.worker_at(worker)? + at, len)
+    }
+
     fn slice(&self, at: usize, len: usize) -> Option<&'r [AtomicU64]> {
         self.words.get(at..at.checked_add(len)?)
     }
@@ -403,6 +485,7 @@ impl Totals {
 
 const _: () = assert!(HEADER_WORDS.is_multiple_of(LINE_WORDS));
 const _: () = assert!(USAGE_WORDS.is_multiple_of(LINE_WORDS));
+const _: () = assert!(SESSIONS_AT.is_multiple_of(LINE_WORDS));
 const _: () = assert!(digest::words(HEADER) <= HEADER_WORDS);
 
 #[cfg(test)]
@@ -440,7 +523,11 @@ mod tests {
                 *taken = true;
             }
         };
+        claim(layout.process().unwrap());
+        (0..Shape::DEVICES).for_each(|i| claim(layout.device(i).unwrap()));
         for worker in 0..SHAPE.workers {
+            claim(layout.worker(worker).unwrap());
+            (0..Shape::NEIGHBORS).for_each(|i| claim(layout.neighbor(worker, i).unwrap()));
             for i in 0..SHAPE.sessions {
                 claim(layout.session(worker, i).unwrap());
             }
@@ -448,7 +535,10 @@ mod tests {
                 claim(layout.stream(worker, i).unwrap());
             }
             assert!(layout.counters(worker).is_some() && layout.media_delay(worker).is_some());
+            assert!(layout.bursts(worker).is_some() && layout.handshake_time(worker).is_some());
         }
+        assert!(layout.device(Shape::DEVICES).is_none());
+        assert!(layout.neighbor(0, Shape::NEIGHBORS).is_none());
         assert!(layout.session(0, SHAPE.sessions).is_none());
         assert!(layout.stream(SHAPE.workers, 0).is_none());
     }

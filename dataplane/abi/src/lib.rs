@@ -10,6 +10,7 @@
 //! anything that maps, opens or waits.
 
 pub mod boot;
+pub mod bursts;
 pub mod counters;
 mod digest;
 pub mod histogram;

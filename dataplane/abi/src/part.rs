@@ -124,38 +124,51 @@ impl Part for bool {
     }
 }
 
-impl<const N: usize> Part for [u64; N] {
-    const WORDS: usize = N;
+impl<T: Part, const N: usize> Part for [T; N] {
+    const WORDS: usize = N * T::WORDS;
+    const PARTS: &'static [Field] = T::PARTS;
 
     fn put(&self, writer: &mut Writer<'_>) {
-        self.iter().for_each(|&word| writer.word(word));
+        self.iter().for_each(|part| part.put(writer));
     }
 
     fn take(reader: &mut Reader<'_>) -> Self {
-        core::array::from_fn(|_| reader.word())
+        core::array::from_fn(|_| T::take(reader))
     }
 }
 
-/// Two words of an IPv6 address, mapped if it is IPv4, and one of the port.
-impl Part for SocketAddr {
-    const WORDS: usize = 3;
+/// Two words of an IPv6 address, mapped if it is IPv4.
+impl Part for IpAddr {
+    const WORDS: usize = 2;
 
     fn put(&self, writer: &mut Writer<'_>) {
-        let ip = match self.ip() {
+        let ip = match *self {
             IpAddr::V4(v4) => v4.to_ipv6_mapped(),
             IpAddr::V6(v6) => v6,
         };
         let bits = u128::from(ip);
         writer.word(u64::try_from(bits >> 64).unwrap_or(0));
         writer.word(u64::try_from(bits & u128::from(u64::MAX)).unwrap_or(0));
-        writer.word(u64::from(self.port()));
     }
 
     fn take(reader: &mut Reader<'_>) -> Self {
         let (high, low) = (reader.word(), reader.word());
         let ip = Ipv6Addr::from((u128::from(high) << 64) | u128::from(low));
-        let ip = ip.to_ipv4_mapped().map_or(IpAddr::V6(ip), IpAddr::V4);
-        Self::new(ip, u16::take(reader))
+        ip.to_ipv4_mapped().map_or(Self::V6(ip), Self::V4)
+    }
+}
+
+/// The address, and one word of the port.
+impl Part for SocketAddr {
+    const WORDS: usize = IpAddr::WORDS + 1;
+
+    fn put(&self, writer: &mut Writer<'_>) {
+        self.ip().put(writer);
+        writer.word(u64::from(self.port()));
+    }
+
+    fn take(reader: &mut Reader<'_>) -> Self {
+        Self::new(IpAddr::take(reader), u16::take(reader))
     }
 }
 

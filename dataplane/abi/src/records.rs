@@ -1,5 +1,9 @@
-//! What `show` reads about live sessions and media streams: fixed-size records in shared memory,
-//! each written by the worker that owns it.
+//! What `show` reads about sessions, media streams, workers, neighbours and ports: fixed-size
+//! records in shared memory, each with one writer.
+
+mod machine;
+mod neighbor;
+mod worker;
 
 use core::net::SocketAddr;
 use core::sync::atomic::AtomicU64;
@@ -8,18 +12,37 @@ use crate::digest::Field;
 use crate::part::{Part, Reader, Writer, part};
 use crate::seqlock::SeqRecord;
 
-/// Words of a session's record: the sequence number and what it guards, in whole cache lines.
-pub const SESSION_WORDS: usize = (1 + SessionRecord::WORDS).next_multiple_of(8);
-/// Words of a media stream's record, likewise.
-pub const STREAM_WORDS: usize = (1 + StreamRecord::WORDS).next_multiple_of(8);
-/// What session records consist of.
-pub(crate) const SESSION: &[Field] = &[SEQUENCE, record::<SessionRecord>()];
-/// What stream records consist of.
-pub(crate) const STREAM: &[Field] = &[SEQUENCE, record::<StreamRecord>()];
-const SEQUENCE: Field = Field::word("sequence");
+pub use machine::{
+    DEVICE_WORDS, DeviceRecord, PROCESS_WORDS, PortCounts, ProcessRecord, QUEUES_MAX, QueueCounts,
+};
+pub use neighbor::{NEIGHBOR_WORDS, NeighborRecord, NeighborState};
+pub use worker::{WORKER_WORDS, WorkerRecord};
 
-const fn record<T: Part>() -> Field {
-    Field::area("record", T::WORDS, T::PARTS)
+/// Words of a session's record: the sequence number and what it guards, in whole cache lines.
+pub const SESSION_WORDS: usize = guarded::<SessionRecord>();
+/// Words of a media stream's record, likewise.
+pub const STREAM_WORDS: usize = guarded::<StreamRecord>();
+/// What session records consist of.
+pub(crate) const SESSION: &[Field] = &fields::<SessionRecord>();
+/// What stream records consist of.
+pub(crate) const STREAM: &[Field] = &fields::<StreamRecord>();
+/// What the other records consist of.
+pub(crate) const PROCESS: &[Field] = &fields::<ProcessRecord>();
+pub(crate) const DEVICE: &[Field] = &fields::<DeviceRecord>();
+pub(crate) const WORKER: &[Field] = &fields::<WorkerRecord>();
+pub(crate) const NEIGHBOR: &[Field] = &fields::<NeighborRecord>();
+
+/// The sequence number and what it guards, in whole cache lines.
+const fn guarded<T: Part>() -> usize {
+    (1 + T::WORDS).next_multiple_of(8)
+}
+
+/// The same, described.
+const fn fields<T: Part>() -> [Field; 2] {
+    [
+        Field::word("sequence"),
+        Field::area("record", T::WORDS, T::PARTS),
+    ]
 }
 
 /// Octets of a text in a record; longer ones are cut.
@@ -75,6 +98,8 @@ part! {
         app: u16,
         /// When it was accepted, nanoseconds of the data plane's clock.
         opened: u64,
+        /// When it last passed anything on, by the same clock.
+        active: u64,
         /// Client's address as it reached us.
         client: SocketAddr,
         /// Address that the client aimed at.
@@ -177,6 +202,31 @@ impl Text {
             *word = u64::from_le_bytes(bytes);
         }
         Self(words)
+    }
+}
+
+/// A station address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mac(pub [u8; 6]);
+
+impl core::fmt::Display for Mac {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let [a, b, c, d, e, last] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{last:02x}")
+    }
+}
+
+impl Part for Mac {
+    const WORDS: usize = 1;
+
+    fn put(&self, writer: &mut Writer<'_>) {
+        let [a, b, c, d, e, f] = self.0;
+        writer.word(u64::from_be_bytes([0, 0, a, b, c, d, e, f]));
+    }
+
+    fn take(reader: &mut Reader<'_>) -> Self {
+        let [_, _, a, b, c, d, e, f] = reader.word().to_be_bytes();
+        Self([a, b, c, d, e, f])
     }
 }
 
@@ -286,6 +336,7 @@ mod tests {
             id: 9,
             app: 2,
             opened: 77,
+            active: 78,
             client: addr("198.51.100.7:40000"),
             client_local: addr("[2001:db8::1]:5061"),
             server: addr("192.0.2.10:5060"),

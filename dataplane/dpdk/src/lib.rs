@@ -29,7 +29,9 @@ pub use error::{EalError, Errno, LcoreError, PoolError, PortError, PortStep, Shu
 pub use lcore::Lcore;
 pub use mbuf::Mbuf;
 pub use pool::{HEADROOM, Pool, PoolConfig};
-pub use port::{FRAME_OVERHEAD, Link, Port, PortConfig, PortQueues, PortStats, SYMMETRIC_RSS_KEY};
+pub use port::{
+    FRAME_OVERHEAD, Link, Port, PortConfig, PortQueues, PortStats, QueueStats, SYMMETRIC_RSS_KEY,
+};
 pub use queue_pair::QueuePair;
 pub use rx_queue::RxQueue;
 pub use tx_queue::TxQueue;

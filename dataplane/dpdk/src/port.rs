@@ -87,6 +87,9 @@ struct Queues {
     rss: bool,
 }
 
+/// Queues of a port that DPDK counts for.
+const QUEUES_COUNTED: usize = 16;
+
 /// What a port has counted since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PortStats {
@@ -106,6 +109,24 @@ pub struct PortStats {
     pub tx_errors: u64,
     /// Frames lost because the pool was empty.
     pub rx_no_mbuf: u64,
+    /// What each queue pair has counted, the first sixteen; zero where the driver does not count
+    /// by queue.
+    pub queues: [QueueStats; QUEUES_COUNTED],
+}
+
+/// What one queue pair of a port has counted since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueStats {
+    /// Frames received.
+    pub rx_packets: u64,
+    /// Octets received.
+    pub rx_bytes: u64,
+    /// Frames received damaged or dropped.
+    pub rx_errors: u64,
+    /// Frames sent.
+    pub tx_packets: u64,
+    /// Octets sent.
+    pub tx_bytes: u64,
 }
 
 /// State of a port's link.
@@ -214,6 +235,13 @@ impl Port {
             rx_errors: stats.rx_errors,
             tx_errors: stats.tx_errors,
             rx_no_mbuf: stats.rx_no_mbuf,
+            queues: stats.queues.map(|queue| QueueStats {
+                rx_packets: queue.rx_packets,
+                rx_bytes: queue.rx_bytes,
+                rx_errors: queue.rx_errors,
+                tx_packets: queue.tx_packets,
+                tx_bytes: queue.tx_bytes,
+            }),
         })
     }
 

@@ -17,6 +17,7 @@ use wire::{
     ethernet::{EthernetRepr, TAGGED_LEN},
 };
 
+pub(crate) use entry::Entry;
 pub(crate) use table::{Due, Learned, NeighborTable};
 
 /// A handle on a neighbour, good until the neighbour is forgotten.

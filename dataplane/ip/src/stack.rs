@@ -2,6 +2,7 @@
 
 use core::net::IpAddr;
 
+use abi::records::NeighborRecord;
 use abi::{Now, Reason};
 use wire::{Frame, Link, MacAddr, Packet, ethernet};
 
@@ -12,7 +13,7 @@ use crate::{
     config::LinkSlot,
     interface::Interface,
     local::LocalAddresses,
-    neighbor::{Due, Learned, NeighborTable},
+    neighbor::{Due, Entry, Learned, NeighborTable},
     reassembly::Reassembler,
     route::{RouteTable, Via},
 };
@@ -245,6 +246,13 @@ impl<F: Frame> Stack<F> {
         for _ in 0..self.reassembler.expire(now) {
             out.refuse(Reason::IpReassemblyTimeout);
         }
+    }
+
+    /// What `show` says of the neighbour in a slot, from 0 to one less than
+    /// [`NeighborLimits::entries`]; `None` when the slot is empty.
+    #[must_use]
+    pub fn neighbor(&self, slot: usize) -> Option<NeighborRecord> {
+        self.neighbors.at(slot).map(Entry::record)
     }
 
     /// When to call [`poll`](Self::poll); nothing is due before.

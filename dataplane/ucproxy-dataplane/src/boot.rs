@@ -69,6 +69,8 @@ pub(crate) struct Running {
     pub(crate) inboxes: Vec<PolicyInbox>,
     /// The ports, by device.
     pub(crate) ports: Vec<Port>,
+    /// Where packet buffers come from.
+    pub(crate) pool: Pool,
     eal: Eal,
 }
 
@@ -129,6 +131,7 @@ impl Running {
             handshakes,
             inboxes,
             ports,
+            pool,
             eal,
         })
     }
@@ -146,7 +149,7 @@ impl Running {
             }
         }
         self.handshakes.shutdown();
-        drop(self.ports);
+        drop((self.ports, self.pool));
         if let Err(error) = self.eal.shutdown() {
             tracing::debug!(%error, "packet memory left to the system");
         }

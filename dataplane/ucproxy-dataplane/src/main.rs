@@ -7,6 +7,7 @@ mod boot;
 mod entropy;
 mod keys;
 mod orders;
+mod statistics;
 mod watch;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};

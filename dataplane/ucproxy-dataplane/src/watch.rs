@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use abi::Now;
 use abi::layout::Layout;
 use abi::policy::{Device, KeyId, PolicyImage};
 use abi::publish::PublishError;
@@ -17,6 +18,7 @@ use crate::MainError;
 use crate::boot::{Running, boot_hash};
 use crate::keys::KeyStore;
 use crate::orders::Orders;
+use crate::statistics::Statistics;
 
 /// Time between two looks at the shared memory. A policy is in force one look and one turn of
 /// the workers' housekeeping after it was published.
@@ -68,7 +70,9 @@ impl Watch {
         };
         let running = Running::start(self.layout, &policy, self.clock, &self.stop)?;
         self.orders.open(&running.inboxes);
-        self.devices = Some(policy.image.boot.devices.clone());
+        let devices = &policy.image.boot.devices;
+        self.devices = Some(devices.clone());
+        let mut statistics = Statistics::default();
         self.layout.set_boot_hash(boot_hash(&policy.image));
         self.layout
             .set_workers_running(usize::from(policy.image.boot.workers.max(1)));
@@ -83,6 +87,8 @@ impl Watch {
                 }
             }
             died = running.worker_died();
+            let now = Now::from_nanos(self.clock.now());
+            statistics.tell(&self.layout, devices, &running.ports, &running.pool, now);
             thread::park_timeout(LOOK_EVERY);
         }
         self.stop.store(true, Ordering::Relaxed);

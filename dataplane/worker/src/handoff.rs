@@ -77,6 +77,13 @@ impl<F> Handoff<F> {
         self.from.iter().find_map(|ring| ring.pop())
     }
 
+    /// Messages that wait for this worker, and how many there may be.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, usize) {
+        let waiting = self.from.iter().map(|ring| ring.len()).sum();
+        (waiting, self.from.len().saturating_sub(1) * DEPTH)
+    }
+
     /// How many workers there are.
     #[must_use]
     pub const fn workers(&self) -> usize {
@@ -95,6 +102,7 @@ mod tests {
             .send(2, Message::Received { nic: 1, frame: 7 })
             .unwrap();
         assert!(mesh[0].receive().is_none() && mesh[1].receive().is_none());
+        assert_eq!(mesh[2].waiting(), (1, 2 * DEPTH));
         assert!(matches!(
             mesh[2].receive(),
             Some(Message::Received { nic: 1, frame: 7 })

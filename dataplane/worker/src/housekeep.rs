@@ -22,6 +22,7 @@ impl<N: Nic> Worker<N> {
         }
         self.provision(now);
         self.media.publish(&self.layout, self.id);
+        self.tell_of_itself(now);
     }
 
     /// Puts a new policy in force. Sessions keep the application that they began under; the

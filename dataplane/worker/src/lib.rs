@@ -22,6 +22,7 @@ mod poll;
 mod provision;
 mod proxied;
 mod rate;
+mod report;
 mod segments;
 mod setup;
 mod signal;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use abi::Now;
+use abi::bursts::BurstSizes;
 use abi::counters::Counters;
 use abi::histogram::Histogram;
 use abi::layout::Layout;
@@ -47,6 +49,7 @@ use crate::net::Net;
 use crate::provision::Provisioned;
 use crate::proxied::Proxied;
 use crate::rate::LogRate;
+use crate::report::Report;
 use crate::segments::Arrived;
 use crate::signal::LegRef;
 use crate::slab::Slab;
@@ -65,7 +68,10 @@ pub struct Worker<N: Nic> {
     workers: usize,
     layout: Layout<'static>,
     counters: Counters<'static>,
+    bursts: BurstSizes<'static>,
     media_delay: Histogram<'static>,
+    handshake_time: Histogram<'static>,
+    report: Report,
     policy: Arc<Policy>,
     policies: PolicyInbox,
     stop: Arc<AtomicBool>,

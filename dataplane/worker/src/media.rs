@@ -254,6 +254,12 @@ impl<F: Frame> MediaEngine<F> {
             .map(Open::record)
     }
 
+    /// Streams that there is room for.
+    #[must_use]
+    pub const fn room(&self) -> u32 {
+        self.streams_max
+    }
+
     /// Writes stream records for `show`, some at a time.
     pub fn publish(&mut self, layout: &Layout<'static>, worker: usize) {
         for slot in self.closed.drain(..) {

@@ -45,6 +45,7 @@ impl<N: Nic> Worker<N> {
             if turn.busy {
                 let took = u64::try_from(clock().since(now).as_nanos()).unwrap_or(u64::MAX);
                 self.counters.add(Counter::BusyNanos, took);
+                self.report.note_turn(took);
                 if turn.media > 0 {
                     self.media_delay.record(took, turn.media);
                 }
@@ -89,6 +90,7 @@ impl<N: Nic> Worker<N> {
             }
             work += received;
             let octets: usize = burst.iter().map(|frame| frame.data().len()).sum();
+            self.bursts.record(received);
             self.counters.add(Counter::RxFrames, received as u64);
             self.counters.add(Counter::RxBytes, octets as u64);
             fetch_frames(&burst);

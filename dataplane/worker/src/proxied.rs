@@ -205,6 +205,7 @@ impl Proxied {
             id: self.id,
             app: self.app.index,
             opened: self.opened.nanos(),
+            active: self.active.nanos(),
             client: self.addresses.client.peer,
             client_local: self.addresses.client.local,
             server: self.addresses.server.peer,

@@ -27,6 +27,7 @@ use crate::net::{Net, Ports};
 use crate::policy::Policy;
 use crate::provision::{Order, Provisioned};
 use crate::rate::LogRate;
+use crate::report::Report;
 use crate::slab::Slab;
 
 /// Plaintext that is brought from a leg to its session at once.
@@ -145,7 +146,9 @@ impl<N: Nic> Worker<N> {
         let counters = layout.counters(id).ok_or_else(missing)?;
         let limits = layout.limits().ok_or_else(missing)?;
         let usage = layout.usage().ok_or_else(missing)?;
+        let bursts = layout.bursts(id).ok_or_else(missing)?;
         let media_delay = layout.media_delay(id).ok_or_else(missing)?;
+        let handshake_time = layout.handshake_time(id).ok_or_else(missing)?;
         let infos: Vec<NicInfo> = setup.nics.iter().map(Nic::info).collect();
         let image = &policy.image;
         let mut stack = Stack::new(Limits::default());
@@ -164,7 +167,10 @@ impl<N: Nic> Worker<N> {
             workers,
             layout,
             counters,
+            bursts,
             media_delay,
+            handshake_time,
+            report: Report::new(now),
             admission: Admission::new(limits, usage),
             sources: Sources::default(),
             net: Net::new(ports, stack),

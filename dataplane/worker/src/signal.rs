@@ -467,6 +467,11 @@ impl<N: Nic> Worker<N> {
             self.counters.add(counter, 1);
             self.counters
                 .add(Counter::TlsResumed, u64::from(info.resumed));
+            if leg == Leg::Client {
+                let took = now.since(s.opened).as_nanos();
+                self.handshake_time
+                    .record(u64::try_from(took).unwrap_or(u64::MAX), 1);
+            }
         }
         s.handshake_until = None;
         if leg == Leg::Client {

@@ -52,6 +52,16 @@ impl<T> Slab<T> {
         self.free.push(index);
     }
 
+    /// Places that are taken.
+    pub(crate) const fn taken(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
+    /// How many things there may be.
+    pub(crate) const fn room(&self) -> u32 {
+        self.most
+    }
+
     /// How many places there are, taken or free.
     pub(crate) fn places(&self) -> u32 {
         u32::try_from(self.places.len()).unwrap_or(u32::MAX)
@@ -68,6 +78,7 @@ mod tests {
         let (a, b) = (slab.vacant().unwrap(), slab.vacant().unwrap());
         assert_ne!(a, b);
         assert_eq!(slab.vacant(), None);
+        assert_eq!((slab.taken(), slab.room()), (2, 2));
         slab.put(a, Box::new(1));
         assert_eq!((slab.get(a), slab.get(b)), (Some(&1), None));
         assert_eq!(slab.take(a).map(|n| *n), Some(1));

@@ -87,7 +87,7 @@ fn told_by_manager(stage: &Stage<'_>) -> Result<()> {
         "      the call manager saw {} register from {from}\n",
         OUTSIDE.0
     ));
-    for session in sessions(&stage.proxy.show("sessions")?)? {
+    for session in sessions(&stage.proxy.show("tls-proxy session")?)? {
         say(&format!(
             "      session {}: {} -> {} as {} -> {}\n",
             session.id, session.client, session.client_local, session.server_local, session.server
@@ -173,7 +173,7 @@ fn look_around(stage: &mut Stage<'_>) -> Result<()> {
     let lab = stage.lab;
     say(&format!(
         "\nA call is up, and stays. From another terminal:\n\
-         \n  {tool} show status        (or sessions, media, counters, license)\
+         \n  {tool} show status        (or tls-proxy session, conn, media, counters, license)\
          \n  ip netns exec {} tshark -ni eth0        # outside: TLS and SRTP\
          \n  ip netns exec {} tshark -ni eth0        # inside\
          \n  ls {}        # logs, policy, recordings\

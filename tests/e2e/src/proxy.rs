@@ -167,7 +167,8 @@ impl<'l> Proxy<'l> {
     /// # Errors
     /// When the command fails or prints no JSON.
     pub fn show(&self, what: &str) -> Result<Value> {
-        let text = self.ucproxy(&["show", what, "--json"])?;
+        let words: Vec<&str> = what.split(' ').collect();
+        let text = self.ucproxy(&[&["show"], &words[..], &["--json"]].concat())?;
         serde_json::from_str(&text)
             .map_err(|e| Failure::Unexpected(format!("ucproxy show {what}: {e}: {text}")))
     }

@@ -189,7 +189,7 @@ impl<'l> Stage<'l> {
         outside.stop()?;
         inside.stop()?;
         until("end of the sessions", STEP, || {
-            let left = crate::show::sessions(&proxy.show("sessions")?)?;
+            let left = crate::show::sessions(&proxy.show("tls-proxy session")?)?;
             Ok(left.is_empty().then_some(()))
         })?;
         ensure_all_given_back(&proxy.show("license")?)?;

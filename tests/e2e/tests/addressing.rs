@@ -39,7 +39,7 @@ fn source_is(stage: &Stage<'_>, source: Source) -> Result<()> {
     ensure(from.starts_with(&format!("tcp:{}:", host.v4())), || {
         format!("the call manager saw the phone at {from}")
     })?;
-    let sessions = sessions(&stage.proxy.show("sessions")?)?;
+    let sessions = sessions(&stage.proxy.show("tls-proxy session")?)?;
     let shown = sessions
         .iter()
         .all(|session| session.server_local.ip() == host.v4());

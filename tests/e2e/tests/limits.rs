@@ -40,7 +40,7 @@ fn one_more_is_refused(limits: &str, counter: &str) -> Result<()> {
         let mut peer = connect(stage)?;
         peer.wait_closed()?;
         stage.wait_counted(before, counter)?;
-        let open = sessions(&stage.proxy.show("sessions")?)?;
+        let open = sessions(&stage.proxy.show("tls-proxy session")?)?;
         ensure(open.len() == 1, || format!("sessions: {open:?}"))
     })
 }
@@ -98,13 +98,13 @@ fn two_workers_admit_exactly_one_at_the_last_unit() -> Result<()> {
         // The one that is in gives its unit back, and another takes it.
         peers.clear();
         until("the unit to come back", STEP, || {
-            let open = sessions(&stage.proxy.show("sessions")?)?.len();
+            let open = sessions(&stage.proxy.show("tls-proxy session")?)?.len();
             Ok((open == 1).then_some(()))
         })?;
         let mut next = connect_as(stage, &identity)?;
         next.wait_connected()?;
         until("the next one in", STEP, || {
-            let open = sessions(&stage.proxy.show("sessions")?)?.len();
+            let open = sessions(&stage.proxy.show("tls-proxy session")?)?.len();
             Ok((open == 2).then_some(()))
         })
     })

@@ -43,7 +43,7 @@ fn calls_go_on_and_new_ones_are_admitted_with_control_dead() -> Result<()> {
         let talk = heard(&outside, &inside)?;
         check(&outside, &inside, &talk, 2 * TALK)?;
         calls_both_ways(stage)?;
-        let open = sessions(&stage.proxy.show("sessions")?)?;
+        let open = sessions(&stage.proxy.show("tls-proxy session")?)?;
         ensure(open.len() == 1, || {
             format!("show without control: {open:?}")
         })?;

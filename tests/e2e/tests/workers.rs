@@ -42,7 +42,7 @@ fn spread(stage: &Stage<'_>) -> Result<Vec<TlsPeer>> {
         peer.send(&script.register())?;
         peer.wait_line("SIP/2.0 200")?;
         peers.push(peer);
-        let open = sessions(&stage.proxy.show("sessions")?)?;
+        let open = sessions(&stage.proxy.show("tls-proxy session")?)?;
         if [0, 1].map(|w| open.iter().any(|s| s.worker == w)) == [true, true] {
             return Ok(peers);
         }

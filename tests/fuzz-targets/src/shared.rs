@@ -7,7 +7,9 @@ use abi::layout::{Layout, Shape, Totals};
 use abi::limits::LimitWords;
 use abi::policy::PolicyImage;
 use abi::publish::{PolicySlots, publish_words};
-use abi::records::{SessionRecord, StreamRecord};
+use abi::records::{
+    DeviceRecord, NeighborRecord, ProcessRecord, SessionRecord, StreamRecord, WorkerRecord,
+};
 use abi::secrets::{Request, Response};
 use abi::usage::Usage;
 use abi::{Pool, secrets};
@@ -85,12 +87,26 @@ fn read(layout: &Layout<'_>) {
     let _ = layout.usage().map(|usage| use_pools(&usage));
     let _ = layout.policy().map(|slots| publish_and_read(&slots));
     let _ = Totals::read(layout);
+    let _ = layout.process().and_then(ProcessRecord::load);
+    for index in 0..=Shape::DEVICES {
+        let device = layout.device(index).and_then(DeviceRecord::load);
+        let _ = device.map(|device| device.queues_in_use().len());
+    }
     let shape = layout.shape();
     assert!(layout.workers_running() <= shape.workers);
     for worker in 0..=shape.workers.min(4) {
         layout.acknowledge(worker, layout.acknowledged(worker));
         let delay = layout.media_delay(worker).map(|delay| delay.snapshot());
         let _ = delay.map(|delay| (delay.count(), delay.quantile(500), delay.quantile(1_000)));
+        let times = layout.handshake_time(worker).map(|times| times.snapshot());
+        let _ = times.map(|times| (times.count(), times.quantile(500)));
+        let _ = layout.bursts(worker).map(|bursts| bursts.counts());
+        let _ = layout.worker(worker).and_then(WorkerRecord::load);
+        for index in (0..=Shape::NEIGHBORS).step_by(256) {
+            let _ = layout
+                .neighbor(worker, index)
+                .and_then(NeighborRecord::load);
+        }
         for index in 0..=shape.sessions.min(8) {
             let _ = layout.session(worker, index).and_then(SessionRecord::load);
         }

@@ -4,6 +4,7 @@ use abi::policy::KeyId;
 use ring::digest::{SHA256, digest};
 
 use super::lab::{Lab, NOW, check};
+use crate::CertificateRole;
 use crate::files::{FileError, Files, Folder};
 use crate::finding::Problem;
 
@@ -125,4 +126,19 @@ fn a_clock_at_either_end_of_time_is_survived() {
         let report = crate::Report::of(text, &Lab::full(), now);
         assert_eq!(report.has_errors(), now != NOW);
     }
+}
+
+#[test]
+fn certificates_of_an_image_are_listed_with_what_uses_them() {
+    let text = "\
+trustpoints:
+  - {name: t, certificate: pki/proxy-chain.pem, key: pki/proxy.key}
+";
+    let image = check(text).policy.unwrap().image;
+    let held = crate::certificates(&image);
+    let roles: Vec<_> = held.iter().map(|held| held.role).collect();
+    assert_eq!(roles, [CertificateRole::Identity, CertificateRole::Chain]);
+    assert_eq!(held[0].issuer, held[1].subject);
+    assert!(held[0].not_before < held[0].not_after && held[0].used_by.is_empty());
+    assert!(!held[0].serial.is_empty());
 }

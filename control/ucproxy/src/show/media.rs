@@ -8,6 +8,8 @@ use abi::histogram::Snapshot;
 use abi::records::{StreamRecord, StreamSide};
 use serde::Serialize;
 
+use super::owner::{Owner, Owners};
+use crate::args::Filter;
 use crate::region::View;
 use crate::table::Table;
 
@@ -25,6 +27,10 @@ struct Stream {
     worker: usize,
     client: Side,
     server: Side,
+    /// Application of its session; empty when the session is gone.
+    app: String,
+    /// Common name of the client's certificate.
+    name: String,
 }
 
 /// One side of a stream, with what came in on it.
@@ -56,10 +62,12 @@ struct Delay {
 
 impl Media {
     /// Reads every worker's table and histogram.
-    pub(crate) fn read(view: &View) -> Self {
+    pub(crate) fn read(view: &View, filter: &Filter) -> Self {
+        let owners = Owners::read(view);
         let mut streams: Vec<_> = view
-            .workers()
-            .flat_map(|worker| records(view, worker).map(move |record| stream(worker, &record)))
+            .streams()
+            .map(|(worker, record)| stream(worker, &record, owners.of_session(record.session)))
+            .filter(|stream| stream.is_wanted(filter))
             .collect();
         streams.sort_by_key(|stream| (stream.session, stream.media));
         let mut all = Snapshot::default();
@@ -75,18 +83,23 @@ impl Media {
     }
 }
 
-fn records(view: &View, worker: usize) -> impl Iterator<Item = StreamRecord> {
-    (0..view.layout.shape().streams)
-        .filter_map(move |i| StreamRecord::load(view.layout.stream(worker, i)?))
-}
-
-fn stream(worker: usize, record: &StreamRecord) -> Stream {
+fn stream(worker: usize, record: &StreamRecord, owner: Owner) -> Stream {
     Stream {
         session: record.session,
         media: record.media,
         worker,
         client: side(&record.client),
         server: side(&record.server),
+        app: owner.app,
+        name: owner.user,
+    }
+}
+
+impl Stream {
+    fn is_wanted(&self, filter: &Filter) -> bool {
+        let sides = [&self.client, &self.server];
+        let addresses = sides.into_iter().flat_map(|side| [side.local, side.remote]);
+        filter.takes(addresses.map(|a| a.ip()), &self.name, &self.app)
     }
 }
 

@@ -8,7 +8,7 @@ use abi::LayoutId;
 use admin::{Request, Response};
 use serde::Serialize;
 
-use crate::clock;
+use crate::clock::{self, span};
 use crate::region::View;
 
 /// Control that does not answer this soon is not well.
@@ -199,17 +199,4 @@ const fn yes(value: bool) -> &'static str {
 
 fn text(value: Option<&String>) -> &str {
     value.map_or("no configuration", String::as_str)
-}
-
-/// A length of time for people.
-fn span(seconds: u64) -> String {
-    let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
-    let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
-    if days > 0 {
-        format!("{days}d {hours}h")
-    } else if hours > 0 {
-        format!("{hours}h {minutes}m")
-    } else {
-        format!("{minutes}m {seconds}s")
-    }
 }

@@ -4,3 +4,4 @@ mod licences;
 mod running;
 mod schema;
 mod show;
+mod watch;

@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 
 use abi::boot::Origin;
+use abi::layout::Layout;
 use abi::limits::{Limits, UNLIMITED};
 use abi::policy::{Application, PolicyImage, Source};
 use abi::records::{SessionRecord, SessionState, StreamFlow, StreamRecord, StreamSide, Text};
@@ -12,16 +13,17 @@ use serde_json::json;
 
 use super::harness::Lab;
 
-fn addr(text: &str) -> SocketAddr {
+pub(super) fn addr(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
-fn session() -> SessionRecord {
+pub(super) fn session() -> SessionRecord {
     SessionRecord {
         state: SessionState::Open,
         id: 7,
         app: 0,
-        opened: 5,
+        opened: 10_000_000_000,
+        active: 70_000_000_000,
         client: addr("198.51.100.7:40000"),
         client_local: addr("192.0.2.10:5061"),
         server: addr("192.0.2.10:5060"),
@@ -36,26 +38,38 @@ fn session() -> SessionRecord {
     }
 }
 
+/// An application that takes clear TCP.
+pub(super) fn phones() -> Application {
+    Application {
+        name: "phones".into(),
+        kind: "phone-proxy".into(),
+        listeners: Vec::new(),
+        client_tls: None,
+        server_tls: None,
+        source: Source::Client,
+        client_media: Vec::new(),
+        server_media: Vec::new(),
+        config: Vec::new(),
+    }
+}
+
+pub(super) fn publish(layout: &Layout<'_>, image: &PolicyImage) {
+    let slots = layout.policy().unwrap();
+    slots.publish(&image.encode().unwrap()).unwrap();
+}
+
 #[test]
 fn sessions_are_shown_with_the_name_of_their_application() {
     let lab = Lab::new();
     let layout = lab.region();
-    let image = PolicyImage {
-        apps: vec![Application {
-            name: "phones".into(),
-            kind: "phone-proxy".into(),
-            listeners: Vec::new(),
-            client_tls: None,
-            server_tls: None,
-            source: Source::Client,
-            client_media: Vec::new(),
-            server_media: Vec::new(),
-            config: Vec::new(),
-        }],
-        ..PolicyImage::default()
-    };
-    let slots = layout.policy().unwrap();
-    slots.publish(&image.encode().unwrap()).unwrap();
+    layout.beat(100_000_000_000);
+    publish(
+        &layout,
+        &PolicyImage {
+            apps: vec![phones()],
+            ..PolicyImage::default()
+        },
+    );
     session().store(layout.session(1, 2).unwrap());
     SessionRecord {
         id: 3,
@@ -63,7 +77,7 @@ fn sessions_are_shown_with_the_name_of_their_application() {
         ..session()
     }
     .store(layout.session(0, 0).unwrap());
-    let json = lab.json(&["show", "sessions", "--json"]);
+    let json = lab.json(&["show", "tls-proxy", "session", "--json"]);
     assert_eq!(json["sessions"].as_array().unwrap().len(), 2);
     assert_eq!(json["sessions"][0]["app"], "9", "no longer in the policy");
     assert_eq!(
@@ -75,14 +89,22 @@ fn sessions_are_shown_with_the_name_of_their_application() {
             "from_client": 11, "from_server": 22,
             "client_tls": "TLSv1.3", "client_cipher": "TLS_AES_256_GCM_SHA384",
             "server_tls": null, "server_cipher": null,
-            "name": "SEP001122334455",
+            "name": "SEP001122334455", "age_seconds": 90, "idle_seconds": 30,
         })
     );
-    let table = lab.text(&["show", "sessions"]);
+    let table = lab.text(&["show", "tls-proxy", "session"]);
     assert!(
-        table.contains("TLSv1.3/clear") && table.ends_with("2 sessions\n"),
+        table.contains("phones") && table.ends_with("2 sessions\n"),
         "{table}"
     );
+    let detail = lab.text(&["show", "tls-proxy", "session", "detail"]);
+    for line in [
+        "session 7 of phones, worker 1, open, age 1m 30s, idle 0m 30s, name SEP001122334455",
+        "  client 198.51.100.7:40000 at 192.0.2.10:5061, TLSv1.3, TLS_AES_256_GCM_SHA384, 11 octets",
+        "  server 192.0.2.10:5060 at [2001:db8::1]:40000, clear, no cipher, 22 octets",
+    ] {
+        assert!(detail.lines().any(|l| l == line), "{line}\n{detail}");
+    }
 }
 
 #[test]
@@ -112,6 +134,7 @@ fn media_is_shown_by_side_with_the_delay_of_all_workers() {
         server: side(0, 50),
     };
     record.store(layout.stream(0, 3).unwrap());
+    session().store(layout.session(0, 0).unwrap());
     layout.media_delay(0).unwrap().record(1_000, 99);
     layout.media_delay(1).unwrap().record(100_000, 1);
     let json = lab.json(&["show", "media", "--json"]);
@@ -130,6 +153,7 @@ fn media_is_shown_by_side_with_the_delay_of_all_workers() {
                 "rtp_packets": 50, "rtp_octets": 8600, "rtcp_packets": 1, "rtcp_octets": 80,
                 "auth_failures": 2, "replays": 3, "refused": 4,
             },
+            "app": "0", "name": "SEP001122334455",
         }])
     );
     let delay = &json["delay"];
@@ -306,7 +330,17 @@ fn what_a_dead_data_plane_left_is_shown_and_said_to_be_that() {
 #[test]
 fn without_shared_memory_other_views_fail_with_the_reason() {
     let lab = Lab::new();
-    for view in ["sessions", "media", "counters", "license"] {
+    for view in [
+        "tls-proxy",
+        "media",
+        "conn",
+        "counters",
+        "license",
+        "interfaces",
+        "neighbors",
+        "workers",
+        "certificates",
+    ] {
         let output = lab.run(&["show", view]);
         assert_eq!(output.status.code(), Some(2), "{view}");
         let text = String::from_utf8_lossy(&output.stderr).into_owned();

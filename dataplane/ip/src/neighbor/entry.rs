@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 
 use abi::Now;
+use abi::records::{Mac, NeighborRecord, NeighborState};
 use wire::MacAddr;
 
 use crate::{InterfaceId, LinkHeader};
@@ -23,7 +24,7 @@ pub(super) enum State {
 }
 
 #[derive(Debug)]
-pub(super) struct Entry<F> {
+pub(crate) struct Entry<F> {
     /// Rises when the slot is given to another neighbour, so that old handles miss.
     pub(super) generation: u32,
     pub(super) interface: InterfaceId,
@@ -46,6 +47,23 @@ pub(super) struct Entry<F> {
 }
 
 impl<F> Entry<F> {
+    /// What `show` says of the neighbour.
+    pub(crate) fn record(&self) -> NeighborRecord {
+        NeighborRecord {
+            state: match self.state {
+                State::Unresolved => NeighborState::Incomplete,
+                State::Reachable => NeighborState::Reachable,
+                State::Stale => NeighborState::Stale,
+                State::Probing => NeighborState::Probe,
+                State::Failed => NeighborState::Failed,
+            },
+            interface: self.interface.0,
+            address: self.address,
+            station: Mac(self.header.station().0),
+            confirmed: self.confirmed_at.nanos(),
+        }
+    }
+
     /// Whether packets can be sent.
     #[inline]
     pub(super) const fn is_resolved(&self) -> bool {

@@ -238,6 +238,11 @@ impl<F> NeighborTable<F> {
         self.wake_at(retry_at);
     }
 
+    /// The neighbour in a slot.
+    pub(crate) fn at(&self, slot: usize) -> Option<&Entry<F>> {
+        self.entries.get(slot)?.as_ref()
+    }
+
     /// When [`poll`](Self::poll) has something to do.
     pub(crate) const fn next_deadline(&self) -> Option<Now> {
         self.earliest

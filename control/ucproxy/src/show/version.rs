@@ -1,0 +1,93 @@
+//! `show version`: of the programs, and of what lies between them.
+
+use core::fmt;
+use std::path::Path;
+
+use abi::LayoutId;
+use abi::records::ProcessRecord;
+use serde::Serialize;
+
+use crate::clock;
+use crate::region::View;
+
+/// This program, the shared memory that it can read, and the data plane.
+#[derive(Debug, Serialize)]
+pub(crate) struct Version {
+    version: &'static str,
+    layout_version: u64,
+    /// Of what determines the meaning of shared memory, in hexadecimal.
+    layout_hash: String,
+    dataplane: DataPlane,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct DataPlane {
+    /// `null` until its workers run.
+    version: Option<String>,
+    dpdk: Option<String>,
+    /// Seconds since 1970.
+    started: Option<u64>,
+    uptime_seconds: Option<u64>,
+    /// Why its shared memory cannot be read.
+    problem: Option<String>,
+}
+
+impl Version {
+    /// Looks at the data plane, which need not be there.
+    pub(crate) fn read(runtime_dir: &Path) -> Self {
+        let dataplane = match View::open(runtime_dir) {
+            Ok(view) => look(&view),
+            Err(error) => DataPlane {
+                problem: Some(error.to_string()),
+                ..DataPlane::default()
+            },
+        };
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            layout_version: LayoutId::OURS.version,
+            layout_hash: format!("{:016x}", LayoutId::OURS.hash),
+            dataplane,
+        }
+    }
+}
+
+fn look(view: &View) -> DataPlane {
+    let process = view.layout.process().and_then(ProcessRecord::load);
+    let started = view.layout.started();
+    let uptime = clock::wall_seconds().saturating_sub(started);
+    DataPlane {
+        version: process.map(|process| process.version.to_string()),
+        dpdk: process.map(|process| process.dpdk.to_string()),
+        started: Some(started),
+        uptime_seconds: view.is_alive().then_some(uptime),
+        problem: None,
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            version,
+            layout_version,
+            layout_hash,
+            dataplane,
+        } = self;
+        writeln!(f, "ucproxy       {version}")?;
+        writeln!(
+            f,
+            "shared memory layout {layout_version}, hash {layout_hash}"
+        )?;
+        write!(f, "data plane    ")?;
+        if let Some(problem) = &dataplane.problem {
+            return writeln!(f, "{problem}");
+        }
+        let version = dataplane.version.as_deref().unwrap_or("no workers yet");
+        let up = dataplane.uptime_seconds.map(clock::span);
+        let up = up.map_or_else(|| "gone".into(), |up| format!("up {up}"));
+        writeln!(f, "{version}, {up}")?;
+        match &dataplane.dpdk {
+            Some(dpdk) => writeln!(f, "              {dpdk}"),
+            None => Ok(()),
+        }
+    }
+}
