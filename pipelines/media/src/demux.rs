@@ -17,12 +17,16 @@ impl Component {
     pub const BOTH: [Self; 2] = [Self::Rtp, Self::Rtcp];
 }
 
+/// The first and the last packet type of RTCP itself (RFC 3550 §12.1).
+const SENDER_REPORT: u8 = 200;
+const APPLICATION: u8 = 204;
+
 /// The protocol of a packet that came to `component`.
 ///
 /// # Errors
-/// [`Reason::RtpUnknownDemux`] for STUN, DTLS and what else shares ports with RTP elsewhere, and
-/// for RTP on a port for RTCP; [`Reason::RtpInvalidVersion`] and [`Reason::RtpInvalidLength`] for
-/// what is nothing at all.
+/// [`Reason::RtpUnknownDemux`] for STUN, DTLS and what else shares ports with RTP elsewhere, for
+/// RTP on a port for RTCP, and for RTCP on a port for RTP; [`Reason::RtpInvalidVersion`] and
+/// [`Reason::RtpInvalidLength`] for what is nothing at all.
 #[inline]
 pub(crate) fn traffic(packet: &[u8], component: Component, mux: bool) -> Result<Traffic, Reason> {
     let &[first, second, ..] = packet else {
@@ -38,6 +42,11 @@ pub(crate) fn traffic(packet: &[u8], component: Component, mux: bool) -> Result<
     let is_rtcp = (64..=95).contains(&(second & 0x7f));
     match component {
         Component::Rtp if mux && is_rtcp => Ok(Traffic::Rtcp),
+        // What RTP never uses (RFC 3551 §6): its peer multiplexes unasked, and would be taken for
+        // a new source with every report.
+        Component::Rtp if is_rtcp && (SENDER_REPORT..=APPLICATION).contains(&second) => {
+            Err(Reason::RtpUnknownDemux)
+        }
         Component::Rtp => Ok(Traffic::Rtp),
         Component::Rtcp if is_rtcp => Ok(Traffic::Rtcp),
         Component::Rtcp => Err(Reason::RtpUnknownDemux),
@@ -66,11 +75,14 @@ mod tests {
     }
 
     #[test]
-    fn without_multiplexing_everything_on_the_rtp_port_is_rtp() {
-        assert_eq!(
-            traffic(&[0x80, 200], Component::Rtp, false),
-            Ok(Traffic::Rtp)
-        );
+    fn without_multiplexing_reports_are_refused_and_the_rest_is_rtp() {
+        for second in 0..=255 {
+            let wanted = match second {
+                200..=204 => Err(Reason::RtpUnknownDemux),
+                _ => Ok(Traffic::Rtp),
+            };
+            assert_eq!(traffic(&[0x80, second], Component::Rtp, false), wanted);
+        }
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use core::net::IpAddr;
 
 use pipeline::Leg;
-use sip::{Edits, Message, Name, NameAddr, Span, Uri};
+use sip::{Edits, Frame, Message, Name, NameAddr, Span, Uri};
 
 use crate::addresses::{Addresses, Party};
 use crate::store::{Bindings, Hidden, Mapping, Targets, take_original};
-use crate::uri::{Change, HIDDEN, authority, core_of, maddr, rewrite};
+use crate::uri::{Change, HIDDEN, authority, core_of, maddr, names_address, rewrite};
 use crate::vias::Vias;
 
 /// Fields that hold the way back through proxies.
@@ -110,6 +110,7 @@ impl Translation {
         self.contacts(passage, &recorded);
         let names = self.identities(passage, echo);
         self.warnings(passage);
+        remove_unreadable(passage);
         (recorded, names)
     }
 
@@ -302,6 +303,41 @@ impl Translation {
             return Some(self.ours(from, uri, bytes));
         }
         self.routed(from, uri, bytes)
+    }
+}
+
+/// The names of the fields of `frame` that `wanted` picks, each once.
+pub(crate) fn names_in(frame: &Frame, wanted: impl Fn(Name) -> bool) -> Vec<Name> {
+    let mut found = Vec::new();
+    for name in frame.fields().iter().map(|f| f.name) {
+        if wanted(name) && !found.contains(&name) {
+            found.push(name);
+        }
+    }
+    found
+}
+
+/// Takes out fields that show an address and cannot be translated, being against the grammar.
+fn remove_unreadable(passage: &mut Passage<'_>) {
+    let frame = passage.message.frame();
+    let bytes = frame.bytes();
+    let is_translated =
+        |name| ROUTES.contains(&name) || name == Name::Contact || name.is_identity();
+    for name in names_in(frame, is_translated) {
+        // One bracket that stays open makes all of the list unreadable.
+        let unreadable = match frame.values(name) {
+            Ok(mut values) => {
+                values.retain(|value| NameAddr::parse(bytes, *value).is_err());
+                values
+            }
+            Err(_) => frame.fields_named(name).map(|f| f.value).collect(),
+        };
+        for value in unreadable.iter().filter(|v| names_address(v.of(bytes))) {
+            let mut fields = frame.fields_named(name);
+            if let Some(field) = fields.find(|field| field.value.contains(*value)) {
+                passage.edits.remove(field.line);
+            }
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use sip::{Name, NameAddr, Span};
 
-use crate::headers::{Echo, Passage, Translation, put_uri};
+use crate::headers::{Echo, Passage, Translation, names_in, put_uri};
 use crate::store::Mapping;
 use crate::uri::{authority, core_of};
 
@@ -18,13 +18,8 @@ impl Translation {
     ) -> Vec<(Name, Mapping)> {
         let bytes = passage.message.bytes();
         let frame = passage.message.frame();
-        let (mut seen, mut names) = (Vec::new(), Vec::new());
-        let found = frame.fields().iter().map(|f| f.name);
-        for name in found.filter(|name| name.is_identity()) {
-            if seen.contains(&name) {
-                continue;
-            }
-            seen.push(name);
+        let mut names = Vec::new();
+        for name in names_in(frame, Name::is_identity) {
             for value in frame.values(name).unwrap_or_default() {
                 // What is no address, such as a URN alone, names nobody here.
                 let entry = NameAddr::parse(bytes, value);

@@ -35,7 +35,7 @@ impl Session {
             }
         }
         if is_oversized(&message) {
-            self.refused(leg, Reason::SipTooLarge);
+            self.refuse_response(leg, &message, Reason::SipTooLarge, now);
             return;
         }
         match body::find(&message) {
@@ -79,16 +79,25 @@ impl Session {
     /// A description that cannot be read can be neither sent on nor left out: an offer or an
     /// answer would be missing. In a response that carries neither it is only dropped.
     fn on_unreadable_body(&mut self, leg: Leg, message: &Message, reason: Reason, now: Now) {
+        let is_passed = !self.refuse_response(leg, message, reason, now);
+        if is_passed && message.status().is_some_and(|s| s >= 200) {
+            let whole = message.frame().body();
+            self.pass_on(leg, message, Some((whole, b"")), now);
+        }
+    }
+
+    /// Counts a response that cannot go on, and ends the call that it would have begun; `true` if
+    /// it would have begun one.
+    fn refuse_response(&mut self, leg: Leg, message: &Message, reason: Reason, now: Now) -> bool {
         self.refused(leg, reason);
         let is_initial = self
             .call_of(leg, message)
             .is_some_and(|c| self.is_initial(c, message));
-        if is_initial && message.status().is_some_and(|s| (101..300).contains(&s)) {
+        let begins = is_initial && message.status().is_some_and(|s| (101..300).contains(&s));
+        if begins {
             self.abandon(leg, message, reason, now);
-        } else if message.status().is_some_and(|s| s >= 200) {
-            let whole = message.frame().body();
-            self.pass_on(leg, message, Some((whole, b"")), now);
         }
+        begins
     }
 
     pub(crate) fn call_of(&self, leg: Leg, message: &Message) -> Option<CallId> {

@@ -5,7 +5,9 @@ use pipeline::{Closed, Closing, Input, Leg};
 use proptest::prelude::*;
 
 use super::lab::wire;
-use super::peers::{by_server, clear_answer, from_phone, secure_offer, talking, with_sdp};
+use super::peers::{
+    by_server, clear_answer, from_phone, from_server, secure_offer, talking, with_sdp,
+};
 use super::{Lab, Setup, sdp};
 use crate::RawConfig;
 
@@ -140,6 +142,39 @@ fn description_that_is_hidden_or_doubled_is_refused() {
         assert!(lab.heard(Leg::Client).starts_with("SIP/2.0 488 "));
         assert_eq!(lab.refused, [(Leg::Client, Reason::SdpUnsupported)]);
     }
+}
+
+#[test]
+fn fields_that_cannot_be_translated_show_no_address() {
+    let mut lab = Lab::new();
+    let bad = "P-Asserted-Identity: \"a <sip:x@10.10.0.77>\nP-Asserted-Identity: <sip:x@10.10.0.78>\n\
+               Diversion: <sip:x@10.10.0.77:99999>, <sip:y@10.10.0.78>\n\
+               Record-Route: <sip:10.10.0.10;lr>, <sip:10.10.0.77 ;lr\n\
+               Alert-Info: info=ring\nContent-Length: 0\n\n";
+    let outside = lab.server(&from_server("INVITE 1 i", bad));
+    assert!(outside.starts_with("INVITE "), "{outside}");
+    assert!(outside.contains("\nAlert-Info: info=ring\n"), "{outside}");
+    assert!(!outside.contains("10.10.0."), "{outside}");
+}
+
+#[test]
+fn answer_too_large_to_remember_ends_the_call() {
+    let mut lab = Lab::new();
+    lab.phone(&from_phone("INVITE 1 i", &secure_offer(4000, 'A')));
+    let hops = format!("Record-Route: <sip:x;{}>\n", "x".repeat(4096));
+    let ok = by_server(
+        "200 OK",
+        "INVITE 1 i s",
+        &format!("{hops}{}", clear_answer(5000)),
+    );
+    assert!(lab.server(&ok).starts_with("SIP/2.0 513 "));
+    let inside = lab.heard(Leg::Server);
+    assert!(
+        inside.starts_with("ACK ") && inside.contains("\nBYE "),
+        "{inside}"
+    );
+    assert_eq!(lab.refused, [(Leg::Server, Reason::SipTooLarge)]);
+    assert!(lab.pins.is_empty());
 }
 
 #[test]
