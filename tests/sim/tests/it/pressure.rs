@@ -178,12 +178,13 @@ fn buffers_of_any_size_carry_much() {
             ..Setup::default()
         });
         let (mut phone, mut manager) = lab.agents();
-        let (out, back) = (text(&mut phone, 50_000), text(&mut manager, 50_000));
-        for _ in 0..20 {
-            lab.say(&phone, &out);
-            lab.say(&manager, &back);
+        let mut texts = || (text(&mut phone, 50_000), text(&mut manager, 50_000));
+        let texts: Vec<_> = (0..20).map(|_| texts()).collect();
+        for (out, back) in &texts {
+            lab.say(&phone, out);
+            lab.say(&manager, back);
         }
-        for _ in 0..20 {
+        for (out, back) in &texts {
             assert_eq!(lab.hear(&manager).body, out.body);
             assert_eq!(lab.hear(&phone).body, back.body);
         }
