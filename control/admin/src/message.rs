@@ -14,11 +14,17 @@ pub enum Request {
         text: String,
         /// Absolute path of the file that it came from; relative paths in it start there.
         path: String,
+        /// Close established sessions that it does not allow.
+        #[serde(default)]
+        enforce: bool,
     },
     /// Set the TLS proxy limit of the running configuration.
     SetTlsLimit {
         /// Sessions, 1 to the model's maximum.
         sessions: u32,
+        /// Close the newest established sessions above it.
+        #[serde(default)]
+        enforce: bool,
     },
     /// Clear the running configuration; what the unit is stays, what it does goes.
     ClearConfiguration {
@@ -29,6 +35,9 @@ pub enum Request {
     Rollback {
         /// Its number; `None` is the newest that differs from what runs.
         version: Option<u64>,
+        /// Close established sessions that it does not allow.
+        #[serde(default)]
+        enforce: bool,
     },
     /// Install a licence file.
     InstallLicence {
@@ -39,6 +48,9 @@ pub enum Request {
     RemoveLicence {
         /// Its serial number.
         serial: u64,
+        /// Close the newest established sessions above what is left.
+        #[serde(default)]
+        enforce: bool,
     },
     /// Open media streams that no signalling sets up; control hands them on and keeps nothing.
     OpenStreams {
@@ -63,17 +75,19 @@ impl Request {
     /// The command that asks it, in the operator's words.
     #[must_use]
     pub fn command(&self) -> String {
-        match self {
+        let enforced = if self.enforces() { " --enforce" } else { "" };
+        let command = match self {
             Self::Apply { path, .. } => format!("apply {path}"),
-            Self::SetTlsLimit { sessions } => format!("tls-proxy maximum-sessions {sessions}"),
+            Self::SetTlsLimit { sessions, .. } => format!("tls-proxy maximum-sessions {sessions}"),
             Self::ClearConfiguration { standby: false } => "clear-configuration".into(),
             Self::ClearConfiguration { standby: true } => "clear-configuration --standby".into(),
-            Self::Rollback { version: None } => "rollback".into(),
+            Self::Rollback { version: None, .. } => "rollback".into(),
             Self::Rollback {
                 version: Some(version),
+                ..
             } => format!("rollback {version}"),
             Self::InstallLicence { .. } => "license install".into(),
-            Self::RemoveLicence { serial } => format!("license remove {serial}"),
+            Self::RemoveLicence { serial, .. } => format!("license remove {serial}"),
             Self::OpenStreams { first, streams } => {
                 let (count, more) = (streams.len(), if *first { "" } else { " more" });
                 format!("media provision, {count}{more} streams")
@@ -83,7 +97,20 @@ impl Request {
             Self::History => "history".into(),
             Self::TlsLimit => "tls-proxy maximum-sessions ?".into(),
             Self::Configuration => "show configuration".into(),
-        }
+        };
+        command + enforced
+    }
+
+    /// Whether established sessions are closed that what it asks for does not allow.
+    #[must_use]
+    pub const fn enforces(&self) -> bool {
+        matches!(
+            self,
+            Self::Apply { enforce: true, .. }
+                | Self::SetTlsLimit { enforce: true, .. }
+                | Self::Rollback { enforce: true, .. }
+                | Self::RemoveLicence { enforce: true, .. }
+        )
     }
 
     /// Whether it changes nothing.
@@ -140,6 +167,9 @@ pub struct Applied {
     pub generation: Option<u64>,
     /// Part of it holds only after a restart of the data plane.
     pub restart_needed: bool,
+    /// Established sessions that were closed because it was enforced; `None` when it was not.
+    #[serde(default)]
+    pub closed: Option<u64>,
     /// Warnings.
     pub findings: Vec<Finding>,
     /// What the operator must be told besides.

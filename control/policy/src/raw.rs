@@ -62,6 +62,42 @@ section! {
     }
 }
 
+/// When a change of a key holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Applies {
+    /// At once.
+    Live,
+    /// After the next start of the data plane.
+    Restart,
+}
+
+impl Applies {
+    /// Keys that are read once: what the EAL and its ports are made of, and how the local TCP
+    /// ports divide among the workers, by which connections that are up find theirs.
+    const AT_RESTART: [&str; 3] = ["runtime", "devices", "tcp.ports"];
+
+    /// When a change of the key at `path` holds, such as `tcp.ports` or `devices[].mtu`.
+    pub(crate) fn of(path: &str) -> Self {
+        let within = |key: &str| {
+            let rest = path.strip_prefix(key);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        if Self::AT_RESTART.into_iter().any(within) {
+            Self::Restart
+        } else {
+            Self::Live
+        }
+    }
+
+    /// One word for people and editors.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Restart => "restart",
+        }
+    }
+}
+
 impl RawPolicy {
     /// Reads the document, noting every key that is unknown, missing or wrong.
     pub(crate) fn load(findings: &mut Findings<'_>) -> Option<Self> {

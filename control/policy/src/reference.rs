@@ -2,7 +2,7 @@
 
 use core::fmt::Write;
 
-use crate::raw::RawPolicy;
+use crate::raw::{Applies, RawPolicy};
 use crate::section::{Key, Kind, Need, Section};
 
 /// The reference of every key, as Markdown.
@@ -19,11 +19,15 @@ fn section(page: &mut String, path: &str, section: &Section) {
     let title = if path.is_empty() { "the file" } else { path };
     // Writing to a string cannot fail.
     let _ = write!(page, "\n### `{title}`\n\n{}\n\n", joined(section.doc));
-    page.push_str("| key | takes | left out | what for |\n|---|---|---|---|\n");
+    page.push_str("| key | takes | left out | applies | what for |\n|---|---|---|---|---|\n");
     for key in section.keys {
         let Key { name, doc, .. } = key;
         let (takes, absent, doc) = (takes(&key.kind), absent(key), joined(doc));
-        let _ = writeln!(page, "| `{name}` | {takes} | {absent} | {doc} |");
+        let applies = Applies::of(&join(path, name)).name();
+        let _ = writeln!(
+            page,
+            "| `{name}` | {takes} | {absent} | {applies} | {doc} |"
+        );
     }
     for key in section.keys {
         within(page, &join(path, key.name), &key.kind);
@@ -66,7 +70,7 @@ fn any_of(words: &[&str]) -> String {
     words.join(" or ")
 }
 
-fn join(path: &str, name: &str) -> String {
+pub(crate) fn join(path: &str, name: &str) -> String {
     if path.is_empty() {
         name.into()
     } else {

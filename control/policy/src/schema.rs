@@ -1,12 +1,14 @@
 //! The JSON Schema (draft 2020-12) of the configuration, written from the declarations that the
 //! reader uses, so that editors complete and check it.
 //!
-//! It says what each key takes by itself. Whether values fit each other, and what an
+//! It says what each key takes by itself, and by `x-applies` whether a change holds at once
+//! (`live`) or after the data plane's next start (`restart`). Whether values fit each other, and what an
 //! application's options mean, only `ucproxy check` knows.
 
 use core::fmt::{self, Write};
 
-use crate::raw::RawPolicy;
+use crate::raw::{Applies, RawPolicy};
+use crate::reference::join;
 use crate::section::{Key, Kind, Need, Section};
 
 /// The schema, as JSON.
@@ -19,7 +21,7 @@ pub fn schema() -> String {
         ),
         ("title", text("ucproxy.yaml")),
     ];
-    top.extend(object(RawPolicy::SECTION, "object".into()));
+    top.extend(object(RawPolicy::SECTION, "object".into(), ""));
     format!("{}\n", Json::Map(top))
 }
 
@@ -44,8 +46,8 @@ impl From<&str> for Json {
 
 type Members = Vec<(&'static str, Json)>;
 
-fn object(section: &'static Section, types: Json) -> Members {
-    let property = |key: &'static Key| (key.name, Json::Map(property(key)));
+fn object(section: &'static Section, types: Json, path: &str) -> Members {
+    let property = |key: &'static Key| (key.name, Json::Map(property(key, &join(path, key.name))));
     let required = section.keys.iter().filter(|k| k.need == Need::Required);
     let required: Vec<_> = required.map(|key| text(key.name)).collect();
     let mut members = vec![
@@ -63,8 +65,8 @@ fn object(section: &'static Section, types: Json) -> Members {
     members
 }
 
-fn property(key: &'static Key) -> Members {
-    let mut members = value(&key.kind);
+fn property(key: &'static Key, path: &str) -> Members {
+    let mut members = value(&key.kind, path);
     // What the key is for says more than what such values are for.
     members.retain(|(name, _)| *name != "description");
     let mut description = joined(key.doc);
@@ -72,6 +74,7 @@ fn property(key: &'static Key) -> Members {
         let _ = write!(description, " Takes {phrase}.");
     }
     members.insert(0, ("description", text(description)));
+    members.insert(1, ("x-applies", text(Applies::of(path).name())));
     if let Need::Default(default) = key.need {
         members.push(("default", word(default)));
     }
@@ -87,7 +90,7 @@ fn word(word: &str) -> Json {
     }
 }
 
-fn value(kind: &'static Kind) -> Members {
+fn value(kind: &'static Kind, path: &str) -> Members {
     match kind {
         // Texts need no quotes, so that some look like numbers.
         Kind::Text(_) => vec![("type", Json::List(vec!["string".into(), "number".into()]))],
@@ -109,14 +112,14 @@ fn value(kind: &'static Kind) -> Members {
             vec![("enum", Json::List(words.collect()))]
         }
         Kind::Either(a, b) => {
-            let forms = [*a, *b].map(|kind| Json::Map(value(kind)));
+            let forms = [*a, *b].map(|kind| Json::Map(value(kind, path)));
             vec![("anyOf", Json::List(forms.into()))]
         }
         Kind::List(items) => vec![
             ("type", or_nothing("array")),
-            ("items", Json::Map(value(items))),
+            ("items", Json::Map(value(items, &format!("{path}[]")))),
         ],
-        Kind::Section(section) => object(section, or_nothing("object")),
+        Kind::Section(section) => object(section, or_nothing("object"), path),
         Kind::Options => vec![("type", or_nothing("object"))],
     }
 }

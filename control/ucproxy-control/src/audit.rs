@@ -158,7 +158,10 @@ mod tests {
         let (dir, audit) = lab("full");
         std::os::unix::fs::symlink("/dev/full", dir.join(LOG_NAME)).unwrap();
         let mut response = Response::Applied(admin::Applied::default());
-        let request = Request::Rollback { version: None };
+        let request = Request::Rollback {
+            version: None,
+            enforce: false,
+        };
         audit.answered(&Peer::own(), &request, &mut response);
         let Response::Applied(applied) = response else {
             panic!("{response:?}")

@@ -49,6 +49,8 @@ struct Wanted {
     grants: Vec<Grant>,
     /// The image in the form that it is published in.
     image: Vec<u8>,
+    /// Established sessions are to be held against it; `false` once they were.
+    enforce: bool,
     /// Who had it taken, when and how; `None` once it was kept for the next start.
     to_keep: Option<Version>,
 }
@@ -76,6 +78,8 @@ struct Pending {
     notice: Option<String>,
     /// Why it could not be kept.
     not_kept: Option<String>,
+    /// Sessions that had been closed by enforcement before; `None` when it is not enforced.
+    closed_before: Option<u64>,
     /// What to go back to if the data plane refuses.
     before: Option<Wanted>,
 }
@@ -177,12 +181,19 @@ impl Controller {
     /// Changes what runs, now or once the changes before are through.
     fn change(&mut self, call: Call, now: Instant) {
         if self.pending.is_none() {
+            let enforce = call.request.enforces();
             let proposal = self.proposal(call.request).and_then(|proposal| {
                 self.may_propose(&call.peer, &proposal)?;
                 Ok(proposal)
             });
             return match proposal {
-                Ok(proposal) => self.apply(proposal, &call.peer, call.reply, now),
+                Ok(proposal) => {
+                    let proposal = Proposal {
+                        enforce,
+                        ..proposal
+                    };
+                    self.apply(proposal, &call.peer, call.reply, now);
+                }
                 Err(failure) => send(&call.reply, Response::Failed(failure)),
             };
         }
@@ -270,6 +281,7 @@ impl Controller {
             change,
             notice,
             strict,
+            enforce,
         } = proposal;
         let report = check(&source);
         if strict && report.has_errors() {
@@ -278,16 +290,18 @@ impl Controller {
             return send(&reply, Response::Refused { findings });
         }
         let about = about(&change, peer);
-        let Some(wanted) = self.wanted_of(source, about, report.policy) else {
+        let Some(mut wanted) = self.wanted_of(source, about, report.policy) else {
             let findings = report.findings;
             return send(&reply, Response::Refused { findings });
         };
+        wanted.enforce = enforce;
         tracing::info!(
             path = wanted.source.path,
             change,
             by = peer.user,
             "configuration taken"
         );
+        let closed_before = enforce.then(|| self.closed_so_far());
         let before = self.want(wanted);
         self.pending = Some(Pending {
             reply,
@@ -295,6 +309,7 @@ impl Controller {
             warnings: report.findings,
             notice,
             not_kept: None,
+            closed_before,
             before,
         });
     }
@@ -302,7 +317,8 @@ impl Controller {
     /// Wants something else; returns what was wanted before.
     fn want(&mut self, wanted: Wanted) -> Option<Wanted> {
         match (&self.link, &self.wanted, self.stage) {
-            (Some(_), Some(before), Stage::InForce(_)) if before.differs_in_limits(&wanted) => {}
+            (Some(_), Some(before), Stage::InForce(_))
+                if before.differs_in_limits(&wanted) && !wanted.enforce => {}
             _ => self.stage = Stage::Due,
         }
         let before = self.wanted.replace(wanted);
@@ -356,6 +372,9 @@ impl Controller {
                 Progress::Acknowledged => {
                     tracing::info!(generation, "policy in force");
                     self.stage = Stage::InForce(generation);
+                    if let Some(wanted) = &mut self.wanted {
+                        wanted.enforce = false;
+                    }
                 }
                 Progress::Refused => self.refused(Failure::DataPlaneRefused),
             },
@@ -402,10 +421,13 @@ impl Controller {
             (Some(link), Some(wanted)) => link.needs_restart(&wanted.policy.image),
             _ => false,
         };
+        let closed_so_far = self.closed_so_far();
         self.answer(|pending| {
+            let closed = |before| closed_so_far.saturating_sub(before);
             Response::Applied(Applied {
                 generation,
                 restart_needed,
+                closed: pending.closed_before.map(closed),
                 findings: pending.warnings,
                 notice: pending.notice,
                 not_kept: pending.not_kept,
@@ -434,6 +456,11 @@ impl Controller {
                 pending.not_kept = Some(error.to_string());
             }
         }
+    }
+
+    /// Sessions that enforcement has closed since the data plane's start.
+    fn closed_so_far(&self) -> u64 {
+        self.link.as_ref().map_or(0, Link::closed_by_enforcement)
     }
 
     fn note(&mut self, problem: Option<String>) {
@@ -503,11 +530,14 @@ fn publish(link: &Link, wanted: &Wanted, limits: &Limits) -> Result<Option<u64>,
             error => Hindrance::Now(error),
         })?;
     link.set_limits(limits);
-    if let Some(generation) = link.generation_of(&wanted.image) {
+    if let Some(generation) = link
+        .generation_of(&wanted.image)
+        .filter(|_| !wanted.enforce)
+    {
         return Ok(Some(generation));
     }
     let generation = link
-        .publish(&wanted.image)
+        .publish(&wanted.image, wanted.enforce)
         .map_err(|error| Hindrance::Always(failure(error)))?;
     tracing::info!(generation, octets = wanted.image.len(), "policy published");
     Ok(Some(generation))

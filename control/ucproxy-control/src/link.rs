@@ -4,11 +4,12 @@ use std::hash::{DefaultHasher, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use abi::counters::Counters;
 use abi::layout::{Layout, LayoutError, REGION_NAME};
 use abi::policy::{Boot, PolicyImage};
 use abi::publish::PublishError;
 use abi::secrets::{self, Secret};
-use abi::{BootId, Limits};
+use abi::{BootId, Limits, Reason};
 use shm::{Region, ShmError};
 
 use crate::socket::{self, SocketError};
@@ -145,8 +146,23 @@ impl Link {
         }
     }
 
-    /// Puts an image in force; see [`Self::may_publish`].
-    pub(crate) fn publish(&self, image: &[u8]) -> Result<u64, PublishError> {
+    /// Sessions closed because a policy was enforced, since the data plane's start.
+    pub(crate) fn closed_by_enforcement(&self) -> u64 {
+        let workers = 0..self.layout.shape().workers;
+        let blocks = workers.filter_map(|worker| self.layout.counters(worker));
+        let closed = |block: Counters<'_>| {
+            let reasons = [Reason::PolicyEnforced, Reason::LimitEnforced];
+            reasons.map(|reason| block.refused(reason))
+        };
+        blocks.flat_map(closed).fold(0, u64::saturating_add)
+    }
+
+    /// Puts an image in force, and has established sessions held against it if it is enforced;
+    /// see [`Self::may_publish`].
+    pub(crate) fn publish(&self, image: &[u8], enforce: bool) -> Result<u64, PublishError> {
+        // Told in advance, and untold with the next publication, whoever makes it.
+        let enforced = if enforce { self.generation() + 1 } else { 0 };
+        self.layout.set_enforced_generation(enforced);
         let none = PublishError::TooLarge {
             needed: image.len(),
             room: 0,

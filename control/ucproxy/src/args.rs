@@ -41,6 +41,9 @@ pub(crate) enum Command {
         /// Check it only
         #[arg(long)]
         dry_run: bool,
+        /// Close established sessions that it does not allow
+        #[arg(long)]
+        enforce: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -63,6 +66,9 @@ pub(crate) enum Command {
     Rollback {
         /// Its number in 'history'; without it, the newest that differs from what runs
         version: Option<u64>,
+        /// Close established sessions that it does not allow
+        #[arg(long)]
+        enforce: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -123,10 +129,13 @@ pub(crate) enum License {
         #[arg(long)]
         json: bool,
     },
-    /// Remove a licence; live sessions stay
+    /// Remove a licence; established sessions stay unless it is enforced
     Remove {
         /// Its serial number
         serial: u64,
+        /// Close established sessions that what is left does not allow
+        #[arg(long)]
+        enforce: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -199,6 +208,9 @@ pub(crate) enum TlsProxy {
         /// Sessions, or '?' for what the model takes
         #[arg(value_name = "N|?", value_parser = sessions)]
         sessions: Sessions,
+        /// Close the newest established sessions above it
+        #[arg(long)]
+        enforce: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,

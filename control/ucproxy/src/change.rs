@@ -14,13 +14,18 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// `tls-proxy`.
 pub(crate) fn tls_proxy(runtime_dir: &Path, setting: &TlsProxy) -> Result<Outcome, CliError> {
-    let TlsProxy::MaximumSessions { sessions, json } = *setting;
+    let TlsProxy::MaximumSessions {
+        sessions,
+        enforce,
+        json,
+    } = *setting;
     let sessions = match sessions {
         Sessions::Which => return which(runtime_dir, json),
         Sessions::Most(sessions) => sessions,
     };
     let name = format!("maximum-sessions {sessions}");
-    ask(runtime_dir, &Request::SetTlsLimit { sessions }, &name, json)
+    let request = Request::SetTlsLimit { sessions, enforce };
+    ask(runtime_dir, &request, &name, json)
 }
 
 /// `clear-configuration`.
@@ -81,6 +86,9 @@ fn announce(name: &str, applied: &Applied) -> Result<(), CliError> {
         Some(generation) => format!("{name}: in force, generation {generation}\n"),
         None => format!("{name}: taken; it holds as soon as a data plane runs\n"),
     })?;
+    if let Some(closed) = applied.closed {
+        out::print(&format!("{name}: {closed} established sessions closed\n"))?;
+    }
     if let Some(error) = &applied.not_kept {
         out::complain(&format!(
             "{name}: could not be kept, the next start will not know of it: {error}"

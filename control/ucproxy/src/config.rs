@@ -46,23 +46,30 @@ pub(crate) fn check(file: &Path, json: bool) -> Result<Outcome, CliError> {
     })
 }
 
+/// Checks the file as `apply` does before it asks control.
+pub(crate) fn dry_run(file: &Path, json: bool) -> Result<Outcome, CliError> {
+    let text = read(file)?;
+    let report = Report::of(&text, &Folder::of(file), clock::wall_seconds());
+    tell_checked(file, &report.findings, json)?;
+    Ok(if report.has_errors() {
+        Outcome::Bad
+    } else {
+        Outcome::Good
+    })
+}
+
 /// Checks the file and has control put it in force.
 pub(crate) fn apply(
     runtime_dir: &Path,
     file: &Path,
-    dry_run: bool,
+    enforce: bool,
     json: bool,
 ) -> Result<Outcome, CliError> {
     let text = read(file)?;
     let report = Report::of(&text, &Folder::of(file), clock::wall_seconds());
-    if report.has_errors() || dry_run {
-        let outcome = if report.has_errors() {
-            Outcome::Bad
-        } else {
-            Outcome::Good
-        };
+    if report.has_errors() {
         tell_checked(file, &report.findings, json)?;
-        return Ok(outcome);
+        return Ok(Outcome::Bad);
     }
     let path = std::path::absolute(file).map_err(|error| CliError::Read {
         path: file.to_owned(),
@@ -72,6 +79,7 @@ pub(crate) fn apply(
         // A report without errors is of UTF-8.
         text: String::from_utf8_lossy(&text).into_owned(),
         path: path.display().to_string(),
+        enforce,
     };
     change::ask(runtime_dir, &request, &file.display().to_string(), json)
 }

@@ -37,12 +37,9 @@ pub(crate) fn show(runtime_dir: &Path, json: bool) -> Result<Outcome, CliError> 
 pub(crate) fn rollback(
     runtime_dir: &Path,
     version: Option<u64>,
+    enforce: bool,
     json: bool,
 ) -> Result<Outcome, CliError> {
-    change::ask(
-        runtime_dir,
-        &Request::Rollback { version },
-        "rollback",
-        json,
-    )
+    let request = Request::Rollback { version, enforce };
+    change::ask(runtime_dir, &request, "rollback", json)
 }

@@ -22,8 +22,15 @@ pub(crate) fn run(runtime_dir: &Path, command: &License) -> Result<Outcome, CliE
             let request = Request::InstallLicence { text };
             change::ask(runtime_dir, &request, &file.display().to_string(), *json)
         }
-        License::Remove { serial, json } => {
-            let request = Request::RemoveLicence { serial: *serial };
+        License::Remove {
+            serial,
+            enforce,
+            json,
+        } => {
+            let request = Request::RemoveLicence {
+                serial: *serial,
+                enforce: *enforce,
+            };
             change::ask(runtime_dir, &request, &format!("licence {serial}"), *json)
         }
         License::Show { json } => show(runtime_dir, *json),

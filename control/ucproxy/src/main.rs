@@ -29,14 +29,23 @@ fn main() -> ExitCode {
         Command::Check { file, json } => config::check(file, *json),
         Command::Apply {
             file,
-            dry_run,
+            dry_run: true,
+            enforce: _,
             json,
-        } => config::apply(&args.runtime_dir, file, *dry_run, *json),
+        } => config::dry_run(file, *json),
+        Command::Apply {
+            file,
+            dry_run: false,
+            enforce,
+            json,
+        } => config::apply(&args.runtime_dir, file, *enforce, *json),
         Command::Diff { file, json } => config::diff(&args.runtime_dir, file.as_deref(), *json),
         Command::History { json } => history::show(&args.runtime_dir, *json),
-        Command::Rollback { version, json } => {
-            history::rollback(&args.runtime_dir, *version, *json)
-        }
+        Command::Rollback {
+            version,
+            enforce,
+            json,
+        } => history::rollback(&args.runtime_dir, *version, *enforce, *json),
         Command::TlsProxy { setting } => change::tls_proxy(&args.runtime_dir, setting),
         Command::License { command } => licences::run(&args.runtime_dir, command),
         Command::ClearConfiguration { standby, json } => {

@@ -70,6 +70,7 @@ header! {
     Heartbeat,
     BootHash,
     Refused,
+    Enforced,
 }
 
 /// The areas of a region in their order. Of those whose number or size is in the header, one is
@@ -268,7 +269,8 @@ impl<'r> Layout<'r> {
         self.ack_word(worker).map_or(0, |w| w.load(Acquire))
     }
 
-    /// Says that `worker` obeys `generation` and holds nothing of the one before.
+    /// Says that `worker` obeys `generation` and holds nothing of the one before. Where the
+    /// generation is enforced, sessions that it does not allow are being closed by then.
     pub fn acknowledge(&self, worker: usize, generation: u64) {
         if let Some(word) = self.ack_word(worker) {
             word.store(generation, Release);
@@ -422,6 +424,17 @@ impl<'r> Layout<'r> {
     /// Says that `generation` cannot be used. Only the management thread calls this.
     pub fn refuse_generation(&self, generation: u64) {
         self.set(Head::Refused, generation);
+    }
+
+    /// The generation that sessions from before it are held against too; zero when none is.
+    #[must_use]
+    pub fn enforced_generation(&self) -> u64 {
+        self.get(Head::Enforced)
+    }
+
+    /// Says which generation that is, before it is published. Only control calls this.
+    pub fn set_enforced_generation(&self, generation: u64) {
+        self.set(Head::Enforced, generation);
     }
 
     fn ack_word(&self, worker: usize) -> Option<&'r AtomicU64> {

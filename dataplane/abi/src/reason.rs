@@ -107,6 +107,8 @@ reasons! {
     LimitHandshakesPerSource "limit-handshakes-per-source" "too many half-open handshakes of one source";
     ImeUnlicensed "ime-unlicensed" "IME licence is missing";
     SessionTableFull "session-table-full" "no room for another session";
+    PolicyEnforced "policy-enforced" "session that a new policy does not allow any more";
+    LimitEnforced "limit-enforced" "session above a limit that was lowered";
 
     // SIP and SDP.
     SipMalformed "sip-malformed" "message that is not SIP";

@@ -16,7 +16,7 @@ use abi::Reason;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use crossbeam_queue::ArrayQueue;
 
-use crate::leg::TlsLeg;
+use crate::leg::{State, TlsLeg};
 
 /// How many of everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,7 +162,8 @@ impl HandshakePort {
     /// [`poll`](Self::poll), with `mark`.
     ///
     /// # Errors
-    /// The leg itself, failed for [`Reason::TlsHandshakeQueueFull`], when too many wait.
+    /// The leg itself when too many wait; one in its handshake has failed for
+    /// [`Reason::TlsHandshakeQueueFull`].
     pub fn submit(&mut self, mark: u64, leg: Box<TlsLeg>) -> Result<(), Box<TlsLeg>> {
         if self.away >= self.away_max {
             return Err(refused(leg));
@@ -216,7 +217,10 @@ impl fmt::Debug for HandshakePort {
     }
 }
 
+/// A leg that is open already goes on: the step that it wants can wait.
 fn refused(mut leg: Box<TlsLeg>) -> Box<TlsLeg> {
-    leg.fail(Reason::TlsHandshakeQueueFull);
+    if leg.state() == State::Handshaking {
+        leg.fail(Reason::TlsHandshakeQueueFull);
+    }
     leg
 }

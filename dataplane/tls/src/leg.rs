@@ -11,6 +11,7 @@ use crate::buffer::Next;
 use crate::engine::{self, Octets, ToSend, Turn, TurnError};
 use crate::peer::PeerInfo;
 use crate::profile::{ClientProfile, ServerProfile, Target};
+use crate::recheck::Recheck;
 use crate::refusal;
 use crate::shown;
 
@@ -90,6 +91,9 @@ pub struct TlsLeg {
     peer_alert: Option<u8>,
     peer: Option<Box<PeerInfo>>,
     sni: Option<Box<str>>,
+    /// What the peer is to be held against in the next step.
+    recheck: Option<Box<Recheck>>,
+    verdict: Option<Result<(), Reason>>,
 }
 
 impl TlsLeg {
@@ -140,6 +144,8 @@ impl TlsLeg {
             peer_alert: None,
             peer: None,
             sni: None,
+            recheck: None,
+            verdict: None,
         }
     }
 
@@ -208,20 +214,50 @@ impl TlsLeg {
         }
     }
 
-    /// Whether [`step`](Self::step) has anything to do; only ever so during the handshake.
+    /// Whether [`step`](Self::step) has anything to do; only ever so during the handshake and
+    /// after [`recheck`](Self::recheck).
     #[must_use]
     pub fn wants_step(&self) -> bool {
-        self.state == State::Handshaking
-            && (self.fresh
-                || self.ended
-                || self.octets.incoming.len() >= self.limits.input_max
-                || !matches!(self.octets.incoming.next(), Next::Need(_)))
+        match self.state {
+            State::Handshaking => {
+                self.fresh
+                    || self.ended
+                    || self.octets.incoming.len() >= self.limits.input_max
+                    || !matches!(self.octets.incoming.next(), Next::Need(_))
+            }
+            State::Open => self.recheck.is_some(),
+            State::PeerClosed | State::Failed(_) => false,
+        }
+    }
+
+    /// Has the next [`step`](Self::step) hold the peer of an open leg against another profile than
+    /// the one that it came in by. Nothing comes of it but a [`verdict`](Self::verdict).
+    pub fn recheck(&mut self, against: Recheck) {
+        if self.tls && self.state == State::Open {
+            self.recheck = Some(Box::new(against));
+        }
+    }
+
+    /// Takes what came of a [`recheck`](Self::recheck): what a handshake would now fail for.
+    pub fn verdict(&mut self) -> Option<Result<(), Reason>> {
+        self.verdict.take()
+    }
+
+    fn judge(&mut self, against: &Recheck) {
+        let chain = match &self.engine {
+            Engine::Server(connection) => connection.peer_certificates(),
+            Engine::Client(connection) => connection.peer_certificates(),
+            Engine::Clear | Engine::Ended => return,
+        };
+        self.verdict = Some(against.judge(self.peer.as_deref(), chain.unwrap_or_default()));
     }
 
     /// Goes on with the handshake as far as the input reaches. Costs up to a millisecond for a
     /// signature and a chain to verify.
     pub fn step(&mut self) {
-        if self.wants_step() {
+        if let Some(against) = self.recheck.take() {
+            self.judge(&against);
+        } else if self.wants_step() {
             self.fresh = false;
             self.pump();
         }

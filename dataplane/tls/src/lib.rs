@@ -18,6 +18,7 @@ mod handshake;
 mod leg;
 mod peer;
 mod profile;
+mod recheck;
 mod refusal;
 mod shown;
 mod trustpoint;
@@ -34,4 +35,5 @@ pub use profile::{
     ClientProfile, ClientSpec, ProfileError, ServerProfile, ServerSpec, Target, TlsContext,
     Versions, WallClock,
 };
+pub use recheck::Recheck;
 pub use trustpoint::{Fault, Trustpoint, TrustpointError, TrustpointSpec};

@@ -18,7 +18,7 @@ use rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
 use crate::leg::LegLimits;
 use crate::shown::Shown;
 use crate::trustpoint::{Trustpoint, TrustpointError, TrustpointSpec};
-use crate::verify::{ServerVerifier, Trust};
+use crate::verify::{ClientVerifier, ServerVerifier, Trust};
 
 /// Sessions with servers that a client profile remembers when it resumes.
 const REMEMBERED_MAX: usize = 64;
@@ -65,6 +65,12 @@ impl Versions {
             Self::Tls12 => TLS12_ALONE,
             Self::Tls13 => TLS13_ALONE,
         }
+    }
+
+    /// Whether the version of this number on the wire is allowed.
+    pub(crate) fn allow(self, version: u16) -> bool {
+        let mut allowed = self.allowed().iter();
+        allowed.any(|allowed| u16::from(allowed.version) == version)
     }
 }
 
@@ -163,15 +169,19 @@ impl TlsContext {
         let builder = ServerConfig::builder_with_details(self.provider(), self.clock())
             .with_protocol_versions(spec.versions.allowed())
             .map_err(|_| ProfileError::Library)?;
-        let builder = match spec.client_auth {
-            ClientAuth::None => builder.with_client_cert_verifier(Arc::new(NoClientAuth {})),
+        let verifier = match spec.client_auth {
+            ClientAuth::None => None,
             auth => {
                 let trust = Trust::new(&self.provider, spec.trust).ok_or(ProfileError::NoTrust)?;
                 let verifier = trust
                     .clients(auth == ClientAuth::Required)
                     .map_err(|_| ProfileError::Library)?;
-                builder.with_client_cert_verifier(Arc::new(verifier))
+                Some(Arc::new(verifier))
             }
+        };
+        let builder = match &verifier {
+            None => builder.with_client_cert_verifier(Arc::new(NoClientAuth {})),
+            Some(verifier) => builder.with_client_cert_verifier(verifier.clone()),
         };
         let mut config = builder.with_cert_resolver(Arc::new(Shown(identity)));
         config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -181,6 +191,8 @@ impl TlsContext {
         }
         Ok(ServerProfile {
             config: Arc::new(config),
+            verifier,
+            versions: spec.versions,
             limits: self.limits,
         })
     }
@@ -220,6 +232,7 @@ impl TlsContext {
             config: Arc::new(config),
             verifier,
             verify_name,
+            versions: spec.versions,
             pass_sni: spec.pass_sni,
             limits: self.limits,
         })
@@ -256,6 +269,9 @@ impl fmt::Debug for TlsContext {
 #[derive(Clone)]
 pub struct ServerProfile {
     pub(crate) config: Arc<ServerConfig>,
+    /// What verifies clients' certificates; `None` when they are not asked for one.
+    pub(crate) verifier: Option<Arc<ClientVerifier>>,
+    pub(crate) versions: Versions,
     pub(crate) limits: LegLimits,
 }
 
@@ -268,9 +284,10 @@ impl fmt::Debug for ServerProfile {
 /// How legs towards servers behave. Cheap to clone.
 #[derive(Clone)]
 pub struct ClientProfile {
-    config: Arc<ClientConfig>,
-    verifier: ServerVerifier,
-    verify_name: Option<ServerName<'static>>,
+    pub(crate) config: Arc<ClientConfig>,
+    pub(crate) verifier: ServerVerifier,
+    pub(crate) verify_name: Option<ServerName<'static>>,
+    pub(crate) versions: Versions,
     pass_sni: bool,
     pub(crate) limits: LegLimits,
 }

@@ -128,6 +128,8 @@ impl Watch {
             }
         };
         self.seen = generation;
+        let enforced = self.layout.enforced_generation() == generation;
+        let workers = self.layout.workers_running();
         let compiled = PolicyImage::decode(&octets)
             .map_err(|e| e.to_string())
             .and_then(|mut image| {
@@ -137,10 +139,14 @@ impl Watch {
                 Policy::compile(generation, image, &self.keys, LegLimits::default())
                     .map_err(|e| e.to_string())
             });
-        compiled
+        let policy = compiled
             .inspect_err(|error| self.refuse(generation, error))
-            .ok()
-            .map(Arc::new)
+            .ok()?;
+        Some(Arc::new(if enforced {
+            policy.enforced(workers)
+        } else {
+            policy
+        }))
     }
 
     fn refuse(&self, generation: u64, error: &str) {

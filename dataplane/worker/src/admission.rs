@@ -66,6 +66,31 @@ impl Admission {
         Ok(SessionPermit { units })
     }
 
+    /// Whether sessions of `class` may be at all.
+    pub(crate) fn is_licensed(&self, class: LicenceClass) -> bool {
+        self.check_licensed(class).is_ok()
+    }
+
+    /// Whether any limit is below what is in use.
+    pub(crate) fn is_any_over(&self) -> bool {
+        self.is_srtp_over() || self.is_over(LicenceClass::PhoneProxy)
+    }
+
+    /// Whether a limit that holds for sessions of `class` is below what is in use.
+    pub(crate) fn is_over(&self, class: LicenceClass) -> bool {
+        let mut pools = pools(class).iter();
+        pools.any(|&(pool, limit, _)| self.exceeds(pool, limit))
+    }
+
+    /// Whether the limit of calls with encrypted media is below what is in use.
+    pub(crate) fn is_srtp_over(&self) -> bool {
+        self.exceeds(Pool::SrtpSessions, Limit::SrtpSessions)
+    }
+
+    fn exceeds(&self, pool: Pool, limit: Limit) -> bool {
+        self.usage.read(pool).in_use > self.limits.get(limit)
+    }
+
     fn check_licensed(&self, class: LicenceClass) -> Result<(), Reason> {
         if class == LicenceClass::ImePool && self.limits.get(Limit::ImeLicensed) == 0 {
             return Err(Reason::ImeUnlicensed);

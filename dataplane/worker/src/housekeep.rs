@@ -25,8 +25,9 @@ impl<N: Nic> Worker<N> {
         self.tell_of_itself(now);
     }
 
-    /// Puts a new policy in force. Sessions keep the application that they began under; the
-    /// listeners, routes and settings of the new one hold for what comes next.
+    /// Puts a new policy in force. Sessions keep the application that they began under, unless the
+    /// policy is enforced; the listeners, routes and settings of the new one hold for what comes
+    /// next.
     fn obey(&mut self, policy: Arc<Policy>) {
         let image = &policy.image;
         let infos = self.net.ports.infos();
@@ -37,6 +38,9 @@ impl<N: Nic> Worker<N> {
         {
             tracing::error!(%error, generation = policy.generation, "policy refused by a worker");
             self.layout.refuse_generation(policy.generation);
+            if let Some(enforcement) = &policy.enforcement {
+                enforcement.leave(self.id);
+            }
             return;
         }
         // With several workers a port names the owner of a live flow: the cut must not move.
@@ -50,7 +54,10 @@ impl<N: Nic> Worker<N> {
         }
         self.tcp_params = tcp_params(image, &infos);
         self.media.configure(&image.media, image.rtp);
-        self.layout.acknowledge(self.id, policy.generation);
+        match &policy.enforcement {
+            Some(enforcement) => self.begin_sweep(Arc::clone(enforcement), policy.generation),
+            None => self.layout.acknowledge(self.id, policy.generation),
+        }
         self.policy = policy;
     }
 }

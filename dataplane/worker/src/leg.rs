@@ -6,7 +6,7 @@ use abi::{Now, Reason};
 use flow::FlowId;
 use pipeline::Closing;
 use tcp::{State as TcpState, TcpLeg};
-use tls::{State, TlsLeg};
+use tls::{Recheck, State, TlsLeg};
 use wire::Nic;
 
 use crate::net::TcpOut;
@@ -170,6 +170,28 @@ impl SignalLeg {
     /// Takes the TLS leg back from its handshake step.
     pub(crate) fn give_back(&mut self, tls: Box<TlsLeg>) {
         self.tls = Some(tls);
+    }
+
+    /// Holds the peer of an open leg against `against`, in a step like those of handshakes.
+    pub(crate) fn recheck(&mut self, against: Recheck) {
+        if let Some(tls) = &mut self.tls {
+            tls.recheck(against);
+        }
+    }
+
+    /// Whether that is under way or still to be done.
+    pub(crate) fn is_rechecking(&self) -> bool {
+        let may_step = matches!(self.tcp.state(), TcpState::Open);
+        self.is_open()
+            && self
+                .tls
+                .as_ref()
+                .map_or(true, |tls| may_step && tls.wants_step())
+    }
+
+    /// What came of it, once.
+    pub(crate) fn verdict(&mut self) -> Option<Result<(), Reason>> {
+        self.tls.as_mut()?.verdict()
     }
 
     /// What has changed since the session was last told, one thing at a time.

@@ -9,6 +9,7 @@
 mod admission;
 mod apply;
 mod classify;
+mod enforce;
 mod half_open;
 mod handoff;
 mod housekeep;
@@ -43,6 +44,7 @@ use tls::{HandshakePort, LegLimits};
 use wire::{Burst, Nic};
 
 use crate::admission::Admission;
+use crate::enforce::Sweep;
 use crate::half_open::Sources;
 use crate::idle::Backoff;
 use crate::net::Net;
@@ -85,6 +87,8 @@ pub struct Worker<N: Nic> {
     /// By flow index: the leg that the flow is.
     leg_refs: Vec<Option<LegRef>>,
     sessions: Slab<Proxied>,
+    /// Sessions from before the policy in force are being held against it.
+    sweep: Option<Sweep>,
     /// Sessions made so far.
     session_serial: u64,
     wheel: Wheel,

@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use abi::policy::{
-    Application, ClientTls, KeyId, PolicyImage, Prefix, ServerTls, Source,
+    Application, ClientTls, KeyId, MediaTermination, PolicyImage, Prefix, ServerTls, Source,
     Trustpoint as TrustpointImage, UcServer,
 };
+use pipeline::{Leg, PerLeg};
 use registry::{AppConfig, RegistryError};
 use tls::{
     ClientProfile, ClientSpec, LegLimits, ProfileError, ServerProfile, ServerSpec, TlsContext,
@@ -16,6 +17,8 @@ use tls::{
 };
 use wire::Packet;
 use zeroize::Zeroizing;
+
+use crate::enforce::Enforcement;
 
 /// Where private keys are looked up while a policy is compiled.
 pub trait Keys {
@@ -57,8 +60,14 @@ pub struct Policy {
     pub generation: u64,
     /// What it was compiled from, without certificates.
     pub image: PolicyImage,
+    /// Present when sessions from before are held against this policy.
+    pub(crate) enforcement: Option<Arc<Enforcement>>,
     apps: Vec<Arc<App>>,
     listeners: HashMap<(u16, SocketAddr), Binding>,
+    /// By index.
+    interfaces: Vec<Arc<str>>,
+    /// By name.
+    interface_indices: HashMap<Arc<str>, u16>,
 }
 
 /// Which application and server a listener stands for.
@@ -75,6 +84,8 @@ pub struct Match {
     pub app: Arc<App>,
     /// The server that the listener stands for.
     pub server: ServerSide,
+    /// Name of the interface that the client came in by.
+    pub interface: Arc<str>,
 }
 
 /// One configured application, kept alive by the sessions that began under it.
@@ -82,6 +93,8 @@ pub struct Match {
 pub struct App {
     /// Position in the policy's list.
     pub index: u16,
+    /// The operator's name for it.
+    pub name: String,
     /// Its own configuration.
     pub config: AppConfig,
     /// TLS with clients; `None` is clear TCP.
@@ -92,6 +105,8 @@ pub struct App {
     pub client_media: Vec<u16>,
     /// Media termination towards servers.
     pub server_media: Vec<u16>,
+    /// The addresses of either, on whichever interface.
+    pub(crate) media_addresses: PerLeg<Vec<IpAddr>>,
     servers: HashMap<u16, ServerSide>,
 }
 
@@ -124,6 +139,7 @@ impl Policy {
             context,
             trustpoints,
             servers: &image.servers,
+            media: &image.media,
         };
         let apps = (0_u16..)
             .zip(&image.apps)
@@ -140,13 +156,31 @@ impl Policy {
                 listeners.insert((listener.interface, aimed_at), binding);
             }
         }
+        let interfaces: Vec<Arc<str>> = image
+            .interfaces
+            .iter()
+            .map(|interface| interface.name.as_str().into())
+            .collect();
         image.trustpoints.clear();
         Ok(Self {
             generation,
             image,
+            enforcement: None,
             apps,
             listeners,
+            interface_indices: interfaces.iter().cloned().zip(0..).collect(),
+            interfaces,
         })
+    }
+
+    /// The same policy for `workers` workers, which are to close the sessions that it does not
+    /// allow.
+    #[must_use]
+    pub fn enforced(self, workers: usize) -> Self {
+        Self {
+            enforcement: Some(Arc::new(Enforcement::of(workers))),
+            ..self
+        }
     }
 
     /// The application and server behind `aimed_at` for clients that come in by `interface`.
@@ -158,7 +192,13 @@ impl Policy {
         Some(Match {
             app: Arc::clone(app),
             server,
+            interface: self.interfaces.get(usize::from(interface))?.clone(),
         })
+    }
+
+    /// The same for the interface of that name.
+    pub(crate) fn listener_on(&self, interface: &str, aimed_at: SocketAddr) -> Option<Match> {
+        self.listener(*self.interface_indices.get(interface)?, aimed_at)
     }
 
     /// Whether a packet that is not proxied may pass from one interface to another.
@@ -199,6 +239,19 @@ impl App {
             Source::Proxy(addresses) => addresses.iter().find(same_family).copied(),
         }
     }
+
+    /// Whether a session that began under `before` is one that this application would have made
+    /// too: of the same name and options, with media at the same addresses.
+    pub(crate) fn continues(&self, before: &Self) -> bool {
+        let has_media = |leg: Leg| {
+            let kept = |address| self.media_addresses[leg].contains(address);
+            before.media_addresses[leg].iter().all(kept)
+        };
+        self.name == before.name
+            && self.config == before.config
+            && self.client_tls.is_some() == before.client_tls.is_some()
+            && Leg::BOTH.into_iter().all(has_media)
+    }
 }
 
 /// What compiling one application takes.
@@ -206,6 +259,7 @@ struct Compiler<'a> {
     context: TlsContext,
     trustpoints: Vec<Trustpoint>,
     servers: &'a [UcServer],
+    media: &'a [MediaTermination],
 }
 
 impl Compiler<'_> {
@@ -241,8 +295,21 @@ impl Compiler<'_> {
                 },
             ))
         });
+        let addresses = |indices: &[u16]| {
+            let media = |&index| self.media.get(usize::from(index));
+            indices
+                .iter()
+                .filter_map(media)
+                .map(|m| m.address)
+                .collect()
+        };
         Ok(App {
             index,
+            name: app.name.clone(),
+            media_addresses: PerLeg {
+                client: addresses(&app.client_media),
+                server: addresses(&app.server_media),
+            },
             config,
             client_tls,
             source: app.source.clone(),

@@ -102,6 +102,7 @@ impl<N: Nic> Worker<N> {
         }
         work += self.take_handshakes(HANDSHAKES_PER_TURN, now);
         work += self.fire_timers(now);
+        work += self.sweep_on(now);
         work += self.net.ports.flush();
         self.turns += 1;
         let busy = work > 0;

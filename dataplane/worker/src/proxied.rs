@@ -45,6 +45,8 @@ pub(crate) struct Proxied {
     pub(crate) id: u64,
     pub(crate) app: Arc<App>,
     pub(crate) server: ServerSide,
+    /// Name of the interface that the client came in by.
+    pub(crate) interface: Arc<str>,
     pub(crate) addresses: PerLeg<LegAddresses>,
     pub(crate) legs: PerLeg<Option<SignalLeg>>,
     /// Made when the client's handshake is done.
@@ -62,6 +64,8 @@ pub(crate) struct Proxied {
     pub(crate) handshake_until: Option<Now>,
     /// When an ending session is cut off.
     pub(crate) linger_until: Option<Now>,
+    /// Legs to hold against the policy in force once their handshake is done.
+    pub(crate) owes_recheck: PerLeg<bool>,
     /// Octets are left to move that others had to go before.
     pub(crate) has_more: bool,
     /// When the record was last written, and what state it told.
@@ -98,6 +102,12 @@ impl Proxied {
     pub(crate) fn is_closing(&self) -> bool {
         let closing = |leg: &Option<SignalLeg>| leg.as_ref().is_none_or(SignalLeg::is_closing);
         closing(&self.legs.client) && closing(&self.legs.server)
+    }
+
+    /// Whether the certificate of a peer is still to be verified anew.
+    pub(crate) fn is_rechecking(&self) -> bool {
+        let is = |leg: &Option<SignalLeg>| leg.as_ref().is_some_and(SignalLeg::is_rechecking);
+        self.linger_until.is_none() && (is(&self.legs.client) || is(&self.legs.server))
     }
 
     /// Whether nothing is left to do on either leg.

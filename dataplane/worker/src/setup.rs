@@ -179,6 +179,7 @@ impl<N: Nic> Worker<N> {
             leg_refs: vec![None; flows.capacity()],
             flows,
             sessions: Slab::new(sessions),
+            sweep: None,
             session_serial: 0,
             wheel: Wheel::new(sessions, now),
             wake_at: vec![now; sessions as usize],

@@ -11,7 +11,6 @@ use tls::{Target, TlsLeg};
 use wire::Nic;
 
 use crate::Worker;
-use crate::admission::SessionPermit;
 use crate::half_open::HalfOpen;
 use crate::leg::{Change, SignalLeg};
 use crate::net::TcpOut;
@@ -138,6 +137,7 @@ impl<N: Nic> Worker<N> {
             },
             app: found.app,
             server: found.server,
+            interface: found.interface,
             legs: PerLeg {
                 client: Some(SignalLeg::new(tcp, Box::new(tls), flow)),
                 server: None,
@@ -152,6 +152,7 @@ impl<N: Nic> Worker<N> {
             active: now,
             handshake_until: Some(now + self.handshake_timeout()),
             linger_until: None,
+            owes_recheck: PerLeg::default(),
             has_more: false,
             recorded: None,
         });
@@ -329,6 +330,7 @@ impl<N: Nic> Worker<N> {
                 if let Some(leg) = &mut session.legs[to.leg] {
                     leg.give_back(tls);
                 }
+                self.heed_verdict(&mut session, to.leg, now);
                 self.pump(to.session, &mut session, None, now);
             }
             self.settle(to.session, session, now);
@@ -338,7 +340,7 @@ impl<N: Nic> Worker<N> {
 
     /// Moves octets between the legs and lets TCP speak. `only` names the leg to which something
     /// has happened, if nothing can have happened to the other.
-    fn pump(&mut self, index: u32, s: &mut Proxied, mut only: Option<Leg>, now: Now) {
+    pub(crate) fn pump(&mut self, index: u32, s: &mut Proxied, mut only: Option<Leg>, now: Now) {
         loop {
             s.has_more = self.exchange(index, s, only, now);
             let mut given_up = false;
@@ -474,6 +476,10 @@ impl<N: Nic> Worker<N> {
             }
         }
         s.handshake_until = None;
+        if core::mem::take(&mut s.owes_recheck[leg]) && !self.recheck(s, leg) {
+            self.release_place(s);
+            return self.dismiss(s, Reason::PolicyEnforced, now);
+        }
         if leg == Leg::Client {
             self.release_place(s);
             if let Err(reason) = self.admit(s) {
@@ -508,7 +514,8 @@ impl<N: Nic> Worker<N> {
         }
     }
 
-    fn on_failed(&mut self, s: &mut Proxied, leg: Leg, reason: Reason, now: Now) {
+    /// Fails a leg, and with it the session, in good order.
+    pub(crate) fn on_failed(&mut self, s: &mut Proxied, leg: Leg, reason: Reason, now: Now) {
         self.counters.refuse(reason);
         self.log_client(s.addresses.client.peer, reason, now);
         self.tell(
@@ -536,7 +543,7 @@ impl<N: Nic> Worker<N> {
     }
 
     /// Puts a session back in its place, or ends it.
-    fn settle(&mut self, index: u32, mut session: Box<Proxied>, now: Now) {
+    pub(crate) fn settle(&mut self, index: u32, mut session: Box<Proxied>, now: Now) {
         if session.is_over() {
             self.end(index, session, now);
             return;
@@ -570,10 +577,15 @@ impl<N: Nic> Worker<N> {
         if let Some(words) = self.layout.session(self.id, index as usize) {
             abi::records::SessionRecord::clear(words);
         }
-        let units = session.permit.as_ref().map_or(0, SessionPermit::units);
-        self.counters.add(Counter::PermitsReturned, units);
+        self.return_units(&mut session);
         self.counters.add(Counter::SessionsClosed, 1);
         self.sessions.free(index);
+    }
+
+    /// Gives the session's licence units back.
+    pub(crate) fn return_units(&self, s: &mut Proxied) {
+        let units = s.permit.take().map_or(0, |permit| permit.units());
+        self.counters.add(Counter::PermitsReturned, units);
     }
 
     /// Ends every session, as when the process stops.

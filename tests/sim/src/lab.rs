@@ -64,7 +64,8 @@ pub struct Lab {
     /// The authority that everybody trusts.
     pub authority: Authority,
     context: TlsContext,
-    credentials: Credentials,
+    /// The certificates that the policy names.
+    pub credentials: Credentials,
     phone_tls: Option<ClientProfile>,
     /// What the counters stood at when a step last looked.
     seen: Snapshot,
@@ -91,6 +92,7 @@ impl Lab {
         });
         let credentials = Credentials {
             anchor: authority.certificate.clone(),
+            crls: Vec::new(),
             certificate: stands_in.certificate.clone(),
             key: keys.keep(&stands_in),
         };
@@ -247,6 +249,18 @@ impl Lab {
         self.proxy().apply(image);
         self.world.run_for(Duration::from_millis(1));
         assert!(self.proxy().has_acknowledged());
+    }
+
+    /// The same, and sessions that it does not allow are closed.
+    pub fn enforce(&mut self) {
+        let image = self.setup.image(&self.credentials);
+        let limits = self.setup.limits;
+        self.proxy().set_limits(&limits);
+        self.proxy().enforce(image);
+        self.world
+            .run_until("sessions are held against the policy", |world| {
+                world.proxy().has_acknowledged()
+            });
     }
 
     /// Checks that since the last look these counters have moved by so much, and no other but

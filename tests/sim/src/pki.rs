@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use abi::policy::KeyId;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
+    RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
 use worker::Keys;
 use zeroize::Zeroizing;
@@ -18,6 +19,8 @@ pub struct Identity {
     pub certificate: Vec<u8>,
     /// The private key, DER.
     pub key: Vec<u8>,
+    /// The certificate's serial number.
+    pub serial: Vec<u8>,
 }
 
 /// Who may use a certificate for what, and when.
@@ -61,6 +64,7 @@ impl Authority {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap().der().to_vec();
         Self {
@@ -90,11 +94,35 @@ impl Authority {
         params.not_before = date_time_ymd(leaf.years.0, 1, 1);
         params.not_after = date_time_ymd(leaf.years.1, 1, 1);
         let key = KeyPair::generate().unwrap();
+        // Any number will do that no other certificate has: one made of the key.
+        let serial = key.public_key_raw()[1..17].to_vec();
+        params.serial_number = Some(SerialNumber::from(serial.clone()));
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         Identity {
             certificate: certificate.der().to_vec(),
             key: key.serialize_der(),
+            serial,
         }
+    }
+
+    /// A list that revokes a certificate of its own.
+    #[must_use]
+    pub fn revoke(&self, identity: &Identity) -> Vec<u8> {
+        let revoked = RevokedCertParams {
+            serial_number: SerialNumber::from(identity.serial.clone()),
+            revocation_time: date_time_ymd(2024, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2024, 1, 1),
+            next_update: date_time_ymd(2100, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: vec![revoked],
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.issuer).unwrap().der().to_vec()
     }
 }
 

@@ -156,9 +156,27 @@ impl Proxy {
     /// # Panics
     /// When the policy cannot be put in force.
     pub fn apply(&mut self, image: PolicyImage) {
+        let policy = self.compile(image);
+        self.hand_over(policy);
+    }
+
+    /// The same, and sessions that the policy does not allow are closed.
+    ///
+    /// # Panics
+    /// When the policy cannot be put in force.
+    pub fn enforce(&mut self, image: PolicyImage) {
+        let workers = self.workers.len();
+        let policy = self.compile(image).enforced(workers);
+        self.hand_over(policy);
+    }
+
+    fn compile(&mut self, image: PolicyImage) -> Policy {
         self.generation += 1;
         let limits = LegLimits::default();
-        let policy = Policy::compile(self.generation, image, &self.keys, limits).unwrap();
+        Policy::compile(self.generation, image, &self.keys, limits).unwrap()
+    }
+
+    fn hand_over(&self, policy: Policy) {
         let policy = Arc::new(policy);
         for inbox in &self.inboxes {
             inbox.put(Arc::clone(&policy));

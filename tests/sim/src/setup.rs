@@ -216,6 +216,8 @@ impl Default for Setup {
 pub struct Credentials {
     /// Of the authority that everybody trusts, DER.
     pub anchor: Vec<u8>,
+    /// Its revocation lists, DER.
+    pub crls: Vec<Vec<u8>>,
     /// The proxy's certificate, DER.
     pub certificate: Vec<u8>,
     /// Name of its key.
@@ -286,7 +288,7 @@ impl Setup {
                 name: "lab".into(),
                 anchors: vec![credentials.anchor.clone()],
                 pinned: Vec::new(),
-                crls: Vec::new(),
+                crls: credentials.crls.clone(),
                 chain: vec![credentials.certificate.clone()],
                 key: Some(credentials.key),
             }],

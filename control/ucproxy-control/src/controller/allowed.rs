@@ -105,7 +105,13 @@ mod tests {
     #[test]
     fn looking_takes_view_and_changing_takes_operate() {
         let controller = controller();
-        let (look, change) = (Request::Status, Request::Rollback { version: None });
+        let (look, change) = (
+            Request::Status,
+            Request::Rollback {
+                version: None,
+                enforce: false,
+            },
+        );
         assert_eq!(controller.may_ask(&member("noc"), &look), Ok(()));
         assert_eq!(controller.may_ask(&member("ops"), &look), Ok(()));
         assert_eq!(controller.may_ask(&member("ops"), &change), Ok(()));
@@ -125,6 +131,7 @@ mod tests {
                 change: "apply".into(),
                 notice: None,
                 strict: true,
+                enforce: false,
             };
             controller.may_propose(&member(group), &proposal)
         };

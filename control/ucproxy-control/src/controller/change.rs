@@ -19,13 +19,15 @@ pub(super) struct Proposal {
     /// Whether certificates out of date keep it from being taken. They do not when all but one
     /// setting runs already.
     pub(super) strict: bool,
+    /// Whether established sessions that it does not allow are closed.
+    pub(super) enforce: bool,
 }
 
 impl Controller {
     /// The configuration that a request for a change means.
     pub(super) fn proposal(&mut self, request: Request) -> Result<Proposal, Failure> {
         match request {
-            Request::Apply { text, path } => Ok(Proposal {
+            Request::Apply { text, path, .. } => Ok(Proposal {
                 source: Source {
                     path,
                     text: text.into_bytes(),
@@ -33,12 +35,13 @@ impl Controller {
                 change: "apply".into(),
                 notice: None,
                 strict: true,
+                enforce: false,
             }),
-            Request::SetTlsLimit { sessions } => self.with_tls_limit(sessions),
+            Request::SetTlsLimit { sessions, .. } => self.with_tls_limit(sessions),
             Request::ClearConfiguration { standby } => self.cleared(standby),
-            Request::Rollback { version } => self.rolled_back(version),
+            Request::Rollback { version, .. } => self.rolled_back(version),
             Request::InstallLicence { text } => self.install(&text),
-            Request::RemoveLicence { serial } => {
+            Request::RemoveLicence { serial, .. } => {
                 self.licences.remove(serial)?;
                 let text = self.text()?.to_owned();
                 self.edited(text, format!("license remove {serial}"), None)
@@ -113,6 +116,7 @@ impl Controller {
             change: format!("rollback {}", version.version),
             notice: None,
             strict: false,
+            enforce: false,
         })
     }
 
@@ -129,6 +133,7 @@ impl Controller {
             change,
             notice,
             strict: false,
+            enforce: false,
         })
     }
 

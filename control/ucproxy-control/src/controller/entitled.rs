@@ -82,6 +82,7 @@ impl Controller {
             source,
             policy,
             image,
+            enforce: false,
             to_keep: Some(about),
         })
     }
@@ -131,6 +132,7 @@ mod tests {
                 grant(2, None, Some(172_800)),
             ],
             image: PolicyImage::default().encode().unwrap(),
+            enforce: false,
             to_keep: None,
         };
         let at = |now| {

@@ -21,7 +21,10 @@ fn every_change_and_refusal_is_recorded_with_who_asked() {
     let _control = lab.start();
     lab.apply(&config(2));
     lab.apply("colour: blue\n");
-    lab.call(&Request::Rollback { version: Some(99) });
+    lab.call(&Request::Rollback {
+        version: Some(99),
+        enforce: false,
+    });
     lab.status();
     let log = log(&lab);
     let outcomes: Vec<_> = log.iter().map(|r| r.outcome.as_str()).collect();

@@ -134,6 +134,7 @@ fn an_operator_who_leaves_before_the_answer_does_no_harm() {
     let request = Request::Apply {
         text: config(2),
         path: "/x.yaml".into(),
+        enforce: false,
     };
     admin::write(&mut stream, &request).unwrap();
     drop(stream);

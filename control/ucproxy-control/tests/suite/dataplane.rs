@@ -11,7 +11,7 @@ use abi::boot::Origin;
 use abi::layout::{Layout, REGION_NAME, Shape};
 use abi::policy::PolicyImage;
 use abi::secrets::{self, Request, Response, SOCKET_NAME, Secret};
-use abi::{BootId, Counter, LayoutId, Limits};
+use abi::{BootId, Counter, LayoutId, Limits, Reason};
 use shm::Region;
 
 use super::harness::{SOON, until};
@@ -90,6 +90,18 @@ impl DataPlane {
 
     pub(super) fn limits(&self) -> Limits {
         self.layout.limits().unwrap().load()
+    }
+
+    /// The generation that sessions are held against.
+    pub(super) fn enforced(&self) -> u64 {
+        self.layout.enforced_generation()
+    }
+
+    /// Closes sessions on worker 0 for this reason.
+    pub(super) fn close(&self, reason: Reason, n: u64) {
+        for _ in 0..n {
+            self.layout.counters(0).unwrap().refuse(reason);
+        }
     }
 
     /// Counts something on worker 0.

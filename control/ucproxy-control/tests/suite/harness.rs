@@ -57,10 +57,16 @@ impl Lab {
     }
 
     pub(super) fn apply(&self, text: &str) -> Response {
-        self.call(&Request::Apply {
+        self.call(&self.request(text, false))
+    }
+
+    /// The request to apply `text`.
+    pub(super) fn request(&self, text: &str, enforce: bool) -> Request {
+        Request::Apply {
             text: text.into(),
             path: self.dir.join("applied-by-hand.yaml").display().to_string(),
-        })
+            enforce,
+        }
     }
 
     /// How control is, if it answers.

@@ -79,7 +79,10 @@ fn l11_l24_limits_follow_a_licence_as_it_comes_and_goes() {
     assert!(matches!(unit.install(&grant()), Response::Applied(_)));
     assert_eq!(unit.limits(), (750, 750));
     assert_eq!(unit.installed()[0].problem, None);
-    let remove = Request::RemoveLicence { serial: 17 };
+    let remove = Request::RemoveLicence {
+        serial: 17,
+        enforce: false,
+    };
     assert!(matches!(unit.lab.call(&remove), Response::Applied(_)));
     assert_eq!(unit.limits(), (2, 300));
     assert_eq!(unit.installed(), []);
@@ -157,7 +160,10 @@ fn a_file_that_was_changed_where_it_lies_does_not_count() {
         problems,
         [GrantError::Forged, GrantError::Malformed].map(|e| Some(e.to_string()))
     );
-    unit.lab.call(&Request::SetTlsLimit { sessions: 500 });
+    unit.lab.call(&Request::SetTlsLimit {
+        sessions: 500,
+        enforce: false,
+    });
     assert_eq!(unit.limits(), (2, 500));
 }
 

@@ -1,6 +1,7 @@
 mod access;
 mod admin_socket;
 mod dataplane;
+mod enforce;
 mod harness;
 mod licences;
 mod metrics;

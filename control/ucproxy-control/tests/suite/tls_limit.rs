@@ -32,7 +32,10 @@ fn running(lab: &Lab) -> Configuration {
 }
 
 fn set(lab: &Lab, sessions: u32) -> Response {
-    lab.call(&Request::SetTlsLimit { sessions })
+    lab.call(&Request::SetTlsLimit {
+        sessions,
+        enforce: false,
+    })
 }
 
 #[test]

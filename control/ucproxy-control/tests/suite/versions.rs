@@ -15,7 +15,10 @@ fn history(lab: &Lab) -> Vec<Version> {
 }
 
 fn rollback(lab: &Lab, version: Option<u64>) -> Response {
-    lab.call(&Request::Rollback { version })
+    lab.call(&Request::Rollback {
+        version,
+        enforce: false,
+    })
 }
 
 fn sessions(lab: &Lab) -> String {

@@ -99,7 +99,10 @@ fn installing_and_removing_ask_control() {
     let install = || Request::InstallLicence {
         text: "text\n".into(),
     };
-    let remove = Request::RemoveLicence { serial: 9 };
+    let remove = Request::RemoveLicence {
+        serial: 9,
+        enforce: false,
+    };
     assert_eq!(control.join().unwrap(), [install(), install(), remove]);
 }
 

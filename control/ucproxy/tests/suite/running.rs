@@ -114,7 +114,10 @@ fn what_must_be_said_besides_goes_to_stderr() {
         control.join().unwrap(),
         [
             Request::ClearConfiguration { standby },
-            Request::Rollback { version: Some(7) }
+            Request::Rollback {
+                version: Some(7),
+                enforce: false,
+            }
         ]
     );
 }

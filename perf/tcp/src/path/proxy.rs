@@ -47,6 +47,7 @@ impl Proxy {
             ..Leaf::phone("proxy")
         });
         let image = setup.image(&Credentials {
+            crls: Vec::new(),
             anchor: authority.certificate.clone(),
             certificate: shown.certificate.clone(),
             key: keys.keep(&shown),

@@ -11,6 +11,8 @@ mod common;
 #[cfg(test)]
 mod dialogs;
 #[cfg(test)]
+mod enforce;
+#[cfg(test)]
 mod media;
 #[cfg(test)]
 mod network;
