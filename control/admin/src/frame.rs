@@ -81,6 +81,7 @@ mod tests {
         round_trip(&Response::Applied(Applied {
             generation: Some(3),
             restart_needed: true,
+            closed: Some(2),
             findings: findings.clone(),
             notice: Some("so".into()),
             not_kept: None,

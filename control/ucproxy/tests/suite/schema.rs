@@ -60,20 +60,27 @@ fn each_kind_of_value_is_told() {
     };
     assert_eq!(
         key("runtime", "workers"),
-        json!({"type": "integer", "minimum": 1, "maximum": 64, "default": 1})
+        json!({
+            "x-applies": "restart", "type": "integer", "minimum": 1, "maximum": 64, "default": 1,
+        })
     );
     assert_eq!(
         key("runtime", "hugepages"),
-        json!({"type": "boolean", "default": true})
+        json!({"x-applies": "restart", "type": "boolean", "default": true})
     );
     assert_eq!(
         key("tcp", "keepalive"),
         json!({
             "anyOf": [{"type": "string", "pattern": "^[0-9]+(us|ms|s|m|h|d)$"}],
             "default": "1m",
+            "x-applies": "live",
         })
     );
-    assert_eq!(key("license", "export"), json!({"enum": ["k8", "k9"]}));
+    assert_eq!(
+        key("license", "export"),
+        json!({"x-applies": "live", "enum": ["k8", "k9"]})
+    );
+    assert_eq!(key("tcp", "ports")["x-applies"], "restart");
     assert_eq!(
         schema["properties"]["servers"]["items"]["required"],
         json!(["name", "address"])
