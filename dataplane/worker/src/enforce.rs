@@ -188,7 +188,7 @@ impl<N: Nic> Worker<N> {
             Leg::Client => found.app.client_tls.clone().map(Recheck::Client),
             Leg::Server => {
                 let address = found.server.address.ip();
-                let profile = found.server.tls.clone();
+                let profile = found.server.tls;
                 profile.map(|profile| Recheck::Server(profile, address))
             }
         };

@@ -186,7 +186,7 @@ impl SignalLeg {
             && self
                 .tls
                 .as_ref()
-                .map_or(true, |tls| may_step && tls.wants_step())
+                .is_none_or(|tls| may_step && tls.wants_step())
     }
 
     /// What came of it, once.
