@@ -11,7 +11,7 @@ use flow::{FlowKey, UDP, rss};
 use perf_loadgen::synth::{Synth, streams};
 use perf_loadgen::{Link, Side, Source, Stations, Stream, Traffics};
 use tls::{HandshakePool, HandshakePort, LegLimits, PoolConfig};
-use wire::Nic;
+use wire::{MacAddr, Nic};
 use worker::{Handoff, Order, Policy, PolicyInbox, Worker, WorkerSetup};
 
 use crate::lane::{Lane, Meeting, Tally};
@@ -24,6 +24,9 @@ const STREAMS: u32 = 1_000;
 const PACKETS: usize = 200_000;
 /// Frames that a ring holds, plus one: several blocks.
 const RING: u32 = 4_096;
+/// Stations that the peers outside and inside are behind. Rings have station addresses that no
+/// station may have.
+const PEERS: [MacAddr; 2] = [MacAddr([2, 0, 0, 0, 0, 1]), MacAddr([2, 0, 0, 0, 0, 2])];
 /// Entries of a port's redirection table.
 const REDIRECTION_ENTRIES: u16 = 128;
 /// Turns after which something is wrong.
@@ -317,7 +320,8 @@ impl Shared {
             stop: Arc::new(AtomicBool::new(false)),
         };
         let now = Now::from_nanos(self.clock.now());
-        let stations = Stations::new(far_outside.info().mac, far_inside.info().mac);
+        let [outside, inside] = PEERS;
+        let stations = Stations::new(outside, inside);
         Lane {
             worker: Worker::new(setup, now).expect("a worker"),
             outside: far_outside,
