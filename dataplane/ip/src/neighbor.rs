@@ -12,10 +12,13 @@ mod tests;
 
 use core::time::Duration;
 
+use abi::Reason;
 use wire::{
-    MacAddr,
-    ethernet::{EthernetRepr, TAGGED_LEN},
+    Frame, MacAddr,
+    ethernet::{EthernetRepr, HEADER_LEN, TAGGED_LEN},
 };
+
+use crate::Egress;
 
 pub(crate) use entry::Entry;
 pub(crate) use table::{Due, Learned, NeighborTable};
@@ -59,11 +62,38 @@ impl LinkHeader {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 
+    /// Puts the header ahead of the IP packet in `frame` and sends it. What is too big is counted.
+    #[inline]
+    pub fn send<F: Frame>(&self, mut frame: F, out: &mut impl Egress<F>) {
+        if frame.data().len() > usize::from(self.mtu) {
+            return out.refuse(Reason::IpTooBig);
+        }
+        if !frame.prepend(usize::from(self.len)) {
+            return out.refuse(Reason::NoBuffer);
+        }
+        let data = frame.data_mut();
+        // Copies of a length that the compiler knows are a few moves.
+        if usize::from(self.len) == HEADER_LEN {
+            copy::<HEADER_LEN>(data, &self.bytes);
+        } else {
+            copy::<TAGGED_LEN>(data, &self.bytes);
+        }
+        out.send(self.port, frame);
+    }
+
     /// The station that it is for.
     #[must_use]
     pub fn station(&self) -> MacAddr {
         let [a, b, c, d, e, f, ..] = self.bytes;
         MacAddr([a, b, c, d, e, f])
+    }
+}
+
+/// Copies the first `N` octets, if there is room for them.
+#[inline]
+fn copy<const N: usize>(to: &mut [u8], from: &[u8]) {
+    if let (Some(to), Some(from)) = (to.first_chunk_mut::<N>(), from.first_chunk::<N>()) {
+        *to = *from;
     }
 }
 

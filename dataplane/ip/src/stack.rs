@@ -181,7 +181,7 @@ impl<F: Frame> Stack<F> {
     /// Like [`transmit`](Self::transmit), to a neighbour that [`next_hop`](Self::next_hop) gave.
     pub fn transmit_to(&mut self, frame: F, hop: HopId, now: Now, out: &mut impl Egress<F>) {
         if let Some(header) = self.neighbors.header(hop) {
-            return send_framed(frame, header, out);
+            return header.send(frame, out);
         }
         if let Err((_, reason)) = self.neighbors.enqueue(hop, frame) {
             out.refuse(reason);
@@ -211,9 +211,7 @@ impl<F: Frame> Stack<F> {
                 let learned =
                     known.or_else(|| self.neighbors.learn_from_question(key, header, now));
                 if let Some(Learned { frames, header, .. }) = learned {
-                    frames
-                        .into_iter()
-                        .for_each(|frame| send_framed(frame, &header, out));
+                    frames.into_iter().for_each(|frame| header.send(frame, out));
                 }
             }
         }
@@ -288,9 +286,7 @@ impl<F: Frame> Stack<F> {
                 news,
             });
         }
-        frames
-            .into_iter()
-            .for_each(|frame| send_framed(frame, &header, out));
+        frames.into_iter().for_each(|frame| header.send(frame, out));
     }
 
     /// Whether `address` may be a station on the link of `id`.
@@ -312,21 +308,6 @@ impl<F: Frame> Stack<F> {
         let via = self.routes.lookup(dst).ok_or(Reason::NoRoute)?;
         Ok((via.interface, via.router.unwrap_or(dst)))
     }
-}
-
-/// Puts `header` ahead of the packet in `frame` and sends it.
-pub(crate) fn send_framed<F: Frame>(mut frame: F, header: &LinkHeader, out: &mut impl Egress<F>) {
-    let bytes = header.bytes();
-    if frame.data().len() > usize::from(header.mtu) {
-        return out.refuse(Reason::IpTooBig);
-    }
-    if !frame.prepend(bytes.len()) {
-        return out.refuse(Reason::NoBuffer);
-    }
-    if let Some(front) = frame.data_mut().get_mut(..bytes.len()) {
-        front.copy_from_slice(bytes);
-    }
-    out.send(header.port, frame);
 }
 
 const fn is_link_local_v6(address: IpAddr) -> bool {

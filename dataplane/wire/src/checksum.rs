@@ -2,7 +2,8 @@
 
 use core::net::IpAddr;
 
-/// A one's complement sum in progress.
+/// A one's complement sum in progress, kept in 64 bits: 2^64 - 1 is a multiple of 2^16 - 1, so the
+/// sum of words four times as wide folds into that of the words (RFC 1071 §2(C)).
 ///
 /// Kept in the machine's byte order: the sum does not care (RFC 1071 §2(B)), and loads need no
 /// swapping.
@@ -20,43 +21,57 @@ impl Sum {
     #[inline]
     #[must_use]
     pub fn add_bytes(self, bytes: &[u8]) -> Self {
-        let (words, rest) = bytes.as_chunks::<4>();
-        let mut sum = self.0;
-        for word in words {
-            sum += u64::from(u32::from_ne_bytes(*word));
+        let (words, rest) = bytes.as_chunks::<8>();
+        let (blocks, words) = words.as_chunks::<4>();
+        let (mut sum, mut carries) = (self.0, 0);
+        // Within a block, each carry goes into the next addition: one instruction for a word.
+        for &[a, b, c, d] in blocks {
+            let mut carry;
+            (sum, carry) = sum.overflowing_add(u64::from_ne_bytes(a));
+            (sum, carry) = sum.carrying_add(u64::from_ne_bytes(b), carry);
+            (sum, carry) = sum.carrying_add(u64::from_ne_bytes(c), carry);
+            (sum, carry) = sum.carrying_add(u64::from_ne_bytes(d), carry);
+            carries += u64::from(carry);
         }
-        let last = match *rest {
-            [a, b, c] => [a, b, c, 0],
-            [a, b] => [a, b, 0, 0],
-            [a] => [a, 0, 0, 0],
-            _ => [0; 4],
-        };
-        Self(sum + u64::from(u32::from_ne_bytes(last)))
+        for &word in words {
+            let carry;
+            (sum, carry) = sum.overflowing_add(u64::from_ne_bytes(word));
+            carries += u64::from(carry);
+        }
+        Self(sum).add(last_word(rest)).add(carries)
+    }
+
+    /// Adds a word; what is carried out at the top comes in at the bottom.
+    #[inline]
+    const fn add(self, word: u64) -> Self {
+        let (sum, carry) = self.0.overflowing_add(word);
+        Self(sum.wrapping_add(carry as u64))
     }
 
     /// Adds one 16-bit word.
     #[inline]
     #[must_use]
     pub const fn add_u16(self, word: u16) -> Self {
-        Self(self.0 + word.to_be() as u64)
+        self.add(word.to_be() as u64)
     }
 
     /// Adds one 32-bit word.
     #[inline]
     #[must_use]
     pub const fn add_u32(self, word: u32) -> Self {
-        Self(self.0 + word.to_be() as u64)
+        self.add(word.to_be() as u64)
     }
 
     /// The sum in 16 bits: `0xffff` for data whose own checksum is right.
     #[inline]
     #[must_use]
     pub const fn fold(self) -> u16 {
-        let mut sum = (self.0 & 0xffff_ffff) + (self.0 >> 32);
-        sum = (sum & 0xffff) + (sum >> 16);
-        sum = (sum & 0xffff) + (sum >> 16);
-        sum = (sum & 0xffff) + (sum >> 16);
-        let [low, high, ..] = sum.to_le_bytes();
+        // Each half of a rotated word added to the other: the upper half is the sum of both.
+        let halves = self.0.wrapping_add(self.0.rotate_left(32));
+        let [.., a, b, c, d] = halves.to_le_bytes();
+        let half = u32::from_le_bytes([a, b, c, d]);
+        let halves = half.wrapping_add(half.rotate_left(16));
+        let [.., low, high] = halves.to_le_bytes();
         u16::from_be(u16::from_le_bytes([low, high]))
     }
 
@@ -73,6 +88,22 @@ impl Sum {
     pub const fn is_valid(self) -> bool {
         self.fold() == 0xffff
     }
+}
+
+/// Fewer than eight octets as a word, zeros behind them.
+#[inline]
+fn last_word(octets: &[u8]) -> u64 {
+    let (four, rest) = match octets.split_first_chunk() {
+        Some((four, rest)) => (u32::from_ne_bytes(*four), rest),
+        None => (0, octets),
+    };
+    let rest = match *rest {
+        [a, b, c, ..] => [a, b, c, 0],
+        [a, b] => [a, b, 0, 0],
+        [a] => [a, 0, 0, 0],
+        [] => [0; 4],
+    };
+    u64::from(four) + u64::from(u32::from_ne_bytes(rest))
 }
 
 /// The sum of the pseudo header that TCP, UDP and ICMPv6 checksums cover (RFC 9293 §3.1,

@@ -11,6 +11,8 @@ use crate::{
 
 /// Octets of a header without options.
 pub const HEADER_LEN: usize = 20;
+/// Offset of the checksum.
+pub(crate) const CHECKSUM: usize = 10;
 
 const DONT_FRAGMENT: u16 = 0x4000;
 const MORE_FRAGMENTS: u16 = 0x2000;

@@ -130,15 +130,16 @@ pub fn parse_bytes(bytes: &[u8], ip: RxChecksum, l4: RxChecksum) -> Result<Parse
     };
     let rest = bytes.get(l3..).unwrap_or_default();
     match ethertype {
-        ethernet::IPV4 => parse_v4(rest, link, ip, l4).map(Parsed::Ip),
-        ethernet::IPV6 => parse_v6(rest, link, l4).map(Parsed::Ip),
+        ethernet::IPV4 => parse_v4(rest, link, ip, l4),
+        ethernet::IPV6 => parse_v6(rest, link, l4),
         ethernet::ARP => Ok(Parsed::Arp(link)),
         _ => Err(Reason::EthUnknownType),
     }
 }
 
-#[inline]
-fn parse_v4(rest: &[u8], link: Link, ip: RxChecksum, l4: RxChecksum) -> Result<Packet, Reason> {
+// These build the packet where it is returned: a `Result` of a packet on the way would be copied.
+#[inline(always)]
+fn parse_v4(rest: &[u8], link: Link, ip: RxChecksum, l4: RxChecksum) -> Result<Parsed, Reason> {
     let view = Ipv4View::parse(rest)?;
     let sums_up = match ip {
         RxChecksum::Good => true,
@@ -152,34 +153,38 @@ fn parse_v4(rest: &[u8], link: Link, ip: RxChecksum, l4: RxChecksum) -> Result<P
     check_v4_addresses(src, dst)?;
     let transport = Transport {
         bytes: view.payload(),
-        offset: view.header_len(),
+        offset: usize::from(link.len) + view.header_len(),
         protocol: view.protocol(),
         fragment: view.is_fragment(),
         checksum: l4,
     };
-    let mut packet = transport.parse(link, src.into(), dst.into())?;
-    packet.hop_limit = view.hop_limit();
-    packet.traffic_class = view.traffic_class();
-    Ok(packet)
+    let body = transport.body(src.into(), dst.into())?;
+    Ok(Parsed::Ip(Packet {
+        hop_limit: view.hop_limit(),
+        traffic_class: view.traffic_class(),
+        ..transport.packet(link, src.into(), dst.into(), body)
+    }))
 }
 
-#[inline]
-fn parse_v6(rest: &[u8], link: Link, l4: RxChecksum) -> Result<Packet, Reason> {
+#[inline(always)]
+fn parse_v6(rest: &[u8], link: Link, l4: RxChecksum) -> Result<Parsed, Reason> {
     let view = Ipv6View::parse(rest)?;
     let (src, dst) = (view.src(), view.dst());
     let upper = view.upper_layer()?;
     check_v6_addresses(src, dst, upper.protocol)?;
     let transport = Transport {
         bytes: view.packet().get(upper.offset..).unwrap_or_default(),
-        offset: upper.offset,
+        offset: usize::from(link.len) + upper.offset,
         protocol: upper.protocol,
         fragment: upper.fragment.is_some(),
         checksum: l4,
     };
-    let mut packet = transport.parse(link, src.into(), dst.into())?;
-    packet.hop_limit = view.hop_limit();
-    packet.traffic_class = view.traffic_class();
-    Ok(packet)
+    let body = transport.body(src.into(), dst.into())?;
+    Ok(Parsed::Ip(Packet {
+        hop_limit: view.hop_limit(),
+        traffic_class: view.traffic_class(),
+        ..transport.packet(link, src.into(), dst.into(), body)
+    }))
 }
 
 /// Source addresses that only a forger uses, and destinations that never leave a host.
@@ -215,92 +220,116 @@ fn check_v6_addresses(src: Ipv6Addr, dst: Ipv6Addr, protocol: u8) -> Result<(), 
 /// What lies behind the IP headers.
 struct Transport<'a> {
     bytes: &'a [u8],
-    /// Octets of IP headers ahead.
+    /// Octets of the frame ahead.
     offset: usize,
     protocol: u8,
     fragment: bool,
     checksum: RxChecksum,
 }
 
+/// Ports, and where what they carry begins and ends behind the IP headers.
+#[derive(Clone, Copy)]
+struct Body {
+    src_port: u16,
+    dst_port: u16,
+    start: usize,
+    end: usize,
+}
+
 impl Transport<'_> {
     #[inline(always)]
-    fn parse(&self, link: Link, src: IpAddr, dst: IpAddr) -> Result<Packet, Reason> {
-        let l3 = usize::from(link.len);
-        let l4 = l3 + self.offset;
-        let (ports, body) = if self.fragment {
-            ((0, 0), 0..self.bytes.len())
-        } else {
-            self.check(src, dst)?
-        };
-        Ok(Packet {
+    fn packet(&self, link: Link, src: IpAddr, dst: IpAddr, body: Body) -> Packet {
+        Packet {
             link,
             src,
             dst,
-            src_port: ports.0,
-            dst_port: ports.1,
-            l3: u16_of(l3),
-            l4: u16_of(l4),
-            payload: u16_of(l4 + body.start),
-            payload_end: u16_of(l4 + body.end),
-            end: u16_of(l4 + self.bytes.len()),
+            src_port: body.src_port,
+            dst_port: body.dst_port,
+            l3: u16::from(link.len),
+            l4: u16_of(self.offset),
+            payload: u16_of(self.offset + body.start),
+            payload_end: u16_of(self.offset + body.end),
+            end: u16_of(self.offset + self.bytes.len()),
             protocol: self.protocol,
             hop_limit: 0,
             traffic_class: 0,
             fragment: self.fragment,
-        })
+        }
     }
 
     /// Ports and payload, after the checks of the protocol.
     #[inline(always)]
-    fn check(&self, src: IpAddr, dst: IpAddr) -> Result<((u16, u16), Range<usize>), Reason> {
+    fn body(&self, src: IpAddr, dst: IpAddr) -> Result<Body, Reason> {
+        if self.fragment {
+            return Ok(self.whole());
+        }
         match (self.protocol, src, dst) {
-            (proto::UDP, ..) => {
-                let view = UdpView::parse(self.bytes)?;
-                let sums_up = || view.has_valid_checksum(src, dst);
-                // A port may call an absent checksum good, which over IPv6 it is not.
-                let is_absent = view.checksum() == 0 && src.is_ipv6();
-                if is_absent || !self.checked(sums_up) {
-                    return Err(Reason::UdpBadChecksum);
-                }
-                Ok((
-                    (view.src_port(), view.dst_port()),
-                    crate::udp::HEADER_LEN..view.len(),
-                ))
-            }
-            (proto::TCP, ..) => {
-                let view = TcpView::parse(self.bytes)?;
-                if !self.checked(|| view.has_valid_checksum(src, dst)) {
-                    return Err(Reason::TcpBadChecksum);
-                }
-                Ok((
-                    (view.src_port(), view.dst_port()),
-                    view.header_len()..self.bytes.len(),
-                ))
-            }
+            (proto::UDP, ..) => self.udp(src, dst),
+            (proto::TCP, ..) => self.tcp(src, dst),
             (proto::ICMP, IpAddr::V4(_), _) => {
                 self.icmp(Sum::new().add_bytes(self.bytes).is_valid())
             }
             (proto::ICMPV6, IpAddr::V6(src), IpAddr::V6(dst)) => {
                 self.icmp(icmpv6::has_valid_checksum(self.bytes, src, dst))
             }
-            _ => Ok(((0, 0), 0..self.bytes.len())),
+            _ => Ok(self.whole()),
         }
     }
 
-    fn icmp(&self, sums_up: bool) -> Result<((u16, u16), Range<usize>), Reason> {
+    #[inline(always)]
+    fn udp(&self, src: IpAddr, dst: IpAddr) -> Result<Body, Reason> {
+        let view = UdpView::parse(self.bytes)?;
+        // A port may call an absent checksum good, which over IPv6 it is not.
+        let is_absent = view.checksum() == 0 && src.is_ipv6();
+        let sums_up = match self.checksum {
+            RxChecksum::Good => true,
+            RxChecksum::Bad => false,
+            RxChecksum::Unknown => view.has_valid_checksum(src, dst),
+        };
+        if is_absent || !sums_up {
+            return Err(Reason::UdpBadChecksum);
+        }
+        Ok(Body {
+            src_port: view.src_port(),
+            dst_port: view.dst_port(),
+            start: crate::udp::HEADER_LEN,
+            end: view.len(),
+        })
+    }
+
+    fn tcp(&self, src: IpAddr, dst: IpAddr) -> Result<Body, Reason> {
+        let view = TcpView::parse(self.bytes)?;
+        let sums_up = match self.checksum {
+            RxChecksum::Good => true,
+            RxChecksum::Bad => false,
+            RxChecksum::Unknown => view.has_valid_checksum(src, dst),
+        };
+        if !sums_up {
+            return Err(Reason::TcpBadChecksum);
+        }
+        Ok(Body {
+            src_port: view.src_port(),
+            dst_port: view.dst_port(),
+            start: view.header_len(),
+            end: self.bytes.len(),
+        })
+    }
+
+    fn icmp(&self, sums_up: bool) -> Result<Body, Reason> {
         if !sums_up || self.bytes.len() < icmpv6::HEADER_LEN {
             return Err(Reason::IcmpMalformed);
         }
-        Ok(((0, 0), 0..self.bytes.len()))
+        Ok(self.whole())
     }
 
-    /// The port's word on the checksum, or else ours.
-    #[inline]
-    fn checked(&self, sums_up: impl FnOnce() -> bool) -> bool {
-        match self.checksum {
-            RxChecksum::Good => true,
-            RxChecksum::Bad => false,
-            RxChecksum::Unknown => sums_up(),
+    /// All of it, of a protocol without ports.
+    #[inline(always)]
+    const fn whole(&self) -> Body {
+        Body {
+            src_port: 0,
+            dst_port: 0,
+            start: 0,
+            end: self.bytes.len(),
         }
     }
 }

@@ -12,6 +12,10 @@ use crate::{
     proto,
 };
 
+pub use headers::UdpHeaders;
+
+mod headers;
+
 /// Octets of the header.
 pub const HEADER_LEN: usize = 8;
 

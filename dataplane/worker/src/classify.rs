@@ -9,6 +9,7 @@ use wire::tcp::{Flags, TcpView};
 use wire::{Frame, Nic, Packet, proto};
 
 use crate::Worker;
+use crate::media::MediaPort;
 use crate::net::TcpOut;
 use crate::proxied::LegAddresses;
 use crate::signal::LegRef;
@@ -20,7 +21,7 @@ const REDIRECTION_ENTRIES: u16 = 128;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
     /// UDP to one of our media ports.
-    Media { owner: u16 },
+    Media(MediaPort),
     /// TCP; whether it is of a flow of ours, its owner knows.
     Signal { owner: u16 },
     /// Part of a packet.
@@ -35,7 +36,7 @@ impl Class {
     /// The worker that the packet belongs to, if not to whoever received it.
     pub(crate) fn owner(self) -> Option<usize> {
         match self {
-            Self::Media { owner }
+            Self::Media(MediaPort { owner, .. })
             | Self::Signal { owner }
             | Self::Fragment { owner }
             | Self::Report { owner, .. } => Some(usize::from(owner)),
@@ -68,10 +69,7 @@ impl<N: Nic> Worker<N> {
             };
         }
         match packet.protocol {
-            proto::UDP => self
-                .media
-                .owner(packet.dst, packet.dst_port)
-                .map_or(Class::Here, |owner| Class::Media { owner }),
+            proto::UDP => self.media.port(packet).map_or(Class::Here, Class::Media),
             proto::TCP => Class::Signal {
                 owner: self.leg_owner(interface, LegAddresses::of(packet)),
             },

@@ -57,7 +57,7 @@ use crate::signal::LegRef;
 use crate::slab::Slab;
 
 pub use crate::handoff::{Handoff, Message};
-pub use crate::media::{MediaEngine, Probe, Stage, fetch_frames};
+pub use crate::media::{MediaEngine, MediaPort, Probe, Stage, fetch_frames};
 pub use crate::policy::{App, CompileError, Keys, Match, Policy, ServerSide};
 pub use crate::poll::Turn;
 pub use crate::provision::Order;

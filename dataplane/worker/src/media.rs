@@ -7,6 +7,7 @@
 
 mod burst;
 mod ciphers;
+mod exit;
 mod line;
 mod terminations;
 mod turn;
@@ -15,7 +16,6 @@ mod turn;
 mod tests;
 
 use core::fmt;
-use core::net::IpAddr;
 
 use abi::layout::Layout;
 use abi::policy::{MediaTermination, RtpSettings};
@@ -23,18 +23,19 @@ use abi::records::StreamRecord;
 use abi::{Now, Reason};
 use arrayvec::ArrayVec;
 use crypto::{CryptoError, Key};
-use ip::HopId;
-use media::{Component, Stream};
+use media::Stream;
 use pipeline::{Endpoint, Leg, MediaId, MediaPlan, PerLeg, SidePlan};
 use srtp::{Config, WindowSize};
-use wire::{BURST, Frame};
+use wire::{BURST, Frame, Packet};
 
 use ciphers::Ciphers;
+use exit::Exits;
 use line::Waiting;
 use terminations::{PortPair, Terminations};
 
 pub use burst::{Probe, Stage};
 pub use line::fetch_frames;
+pub use terminations::MediaPort;
 
 /// Records of streams that are written for `show` in one go.
 const RECORDS_AT_ONCE: usize = 64;
@@ -53,8 +54,6 @@ pub struct MediaEngine<F> {
     /// The slot whose record is written next.
     next_record: usize,
     line: ArrayVec<Waiting<F>, BURST>,
-    /// Packets that were in line for streams that ended, not counted yet.
-    dropped: usize,
     /// Packets passed on since this was last asked.
     passed: u64,
 }
@@ -63,33 +62,10 @@ pub struct MediaEngine<F> {
 struct Open {
     stream: Stream<Key>,
     ports: PerLeg<PortPair>,
-    hops: PerLeg<Hops>,
+    exits: PerLeg<Exits>,
     session: u64,
     media: MediaId,
     opened: Now,
-}
-
-/// The next hops on one side, remembered between packets.
-#[derive(Clone, Copy, Debug, Default)]
-struct Hops {
-    rtp: Option<Hop>,
-    rtcp: Option<Hop>,
-}
-
-/// A next hop and whom it leads to.
-#[derive(Clone, Copy, Debug)]
-struct Hop {
-    to: IpAddr,
-    id: HopId,
-}
-
-impl Hops {
-    const fn of(&mut self, component: Component) -> &mut Option<Hop> {
-        match component {
-            Component::Rtp => &mut self.rtp,
-            Component::Rtcp => &mut self.rtcp,
-        }
-    }
 }
 
 impl<F: Frame> MediaEngine<F> {
@@ -109,7 +85,6 @@ impl<F: Frame> MediaEngine<F> {
             closed: Vec::new(),
             next_record: 0,
             line: ArrayVec::new(),
-            dropped: 0,
             passed: 0,
         })
     }
@@ -124,10 +99,10 @@ impl<F: Frame> MediaEngine<F> {
         };
     }
 
-    /// The worker that owns a media port of ours; `None` when it is no media port.
+    /// The media port of ours that a packet is to; `None` when it is to none.
     #[inline]
-    pub fn owner(&self, address: IpAddr, udp_port: u16) -> Option<u16> {
-        self.terminations.owner(address, udp_port)
+    pub fn port(&self, packet: &Packet) -> Option<MediaPort> {
+        self.terminations.find(packet.dst, packet.dst_port)
     }
 
     /// Opens a stream: picks a port pair on each side from the terminations (indices into the
@@ -185,11 +160,10 @@ impl<F: Frame> MediaEngine<F> {
         let local = PerLeg::from_fn(|leg| ports[leg].endpoint());
         let stream = Stream::new(plan, local, self.config, &mut self.ciphers)?;
         let slot = self.vacant_slot().ok_or(Reason::MediaTableFull)?;
-        let hops = PerLeg::default();
         let open = Open {
             stream,
             ports,
-            hops,
+            exits: PerLeg::default(),
             session,
             media,
             opened: now,
@@ -234,7 +208,6 @@ impl<F: Frame> MediaEngine<F> {
         Leg::BOTH
             .into_iter()
             .for_each(|leg| self.terminations.give_back(open.ports[leg]));
-        self.drop_waiting(slot);
         self.closed.push(slot);
         self.free.push(slot);
     }

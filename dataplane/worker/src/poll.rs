@@ -139,7 +139,7 @@ impl<N: Nic> Worker<N> {
             return;
         }
         match class {
-            Class::Media { .. } => self.queue_media(frame, packet, now),
+            Class::Media(port) => self.queue_media(frame, &packet, port, now),
             Class::Signal { .. } => self.queue_segment(interface, frame, packet, now),
             Class::Fragment { .. } => self.on_fragment(nic, interface, &frame, &packet, now),
             Class::Report { report, .. } if self.on_report(&report, now) => {}

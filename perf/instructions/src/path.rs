@@ -151,9 +151,11 @@ impl Path {
             let Ok(Parsed::Ip(packet)) = wire::parse(&frame) else {
                 continue;
             };
-            let is_ours = self.stack.accept(port, &packet).is_ok();
-            if is_ours && self.engine.owner(packet.dst, packet.dst_port) == Some(0) {
-                self.engine.queue(frame, &packet, &self.counters);
+            if self.stack.accept(port, &packet).is_err() {
+                continue;
+            }
+            if let Some(to) = self.engine.port(&packet).filter(|to| to.owner == 0) {
+                self.engine.queue(frame, &packet, to, &self.counters);
             }
         }
         classified();

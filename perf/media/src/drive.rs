@@ -162,9 +162,11 @@ fn block_through(
             let Ok(Parsed::Ip(packet)) = wire::parse(&frame) else {
                 continue;
             };
-            let is_ours = stack.accept(port, &packet).is_ok();
-            if is_ours && engine.owner(packet.dst, packet.dst_port) == Some(0) {
-                engine.queue(frame, &packet, &network.counters);
+            if stack.accept(port, &packet).is_err() {
+                continue;
+            }
+            if let Some(to) = engine.port(&packet).filter(|to| to.owner == 0) {
+                engine.queue(frame, &packet, to, &network.counters);
             }
         }
         meter.part(1);

@@ -1,6 +1,7 @@
 //! One side of a stream: whom we speak with, and under which keys.
 
 use core::net::SocketAddr;
+use core::num::NonZeroU32;
 use core::ops::{Index, IndexMut};
 
 use abi::records::StreamFlow;
@@ -41,7 +42,8 @@ pub(crate) struct Outbound<K> {
     pub(crate) sender: Option<Keyed<Sender<K>>>,
 }
 
-/// What packets to a side's peer need whether they are sealed or not.
+/// What packets to a side's peer need whether they are sealed or not; what RTP needs comes first.
+#[repr(C)]
 pub(crate) struct Head {
     pub(crate) rtcp_mux: bool,
     pub(crate) secure: bool,
@@ -49,15 +51,36 @@ pub(crate) struct Head {
     pub(crate) ways: PerComponent<Way>,
 }
 
-/// From where to where packets to a peer go.
+/// From where to where packets to a peer go. What each packet needs comes first.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub(crate) struct Way {
-    pub(crate) source: SocketAddr,
+    /// Another one whenever the destination is another.
+    pub(crate) version: NonZeroU32,
     pub(crate) destination: Option<SocketAddr>,
+    pub(crate) source: SocketAddr,
+}
+
+impl Way {
+    const fn from(source: SocketAddr) -> Self {
+        Self {
+            version: NonZeroU32::MIN,
+            destination: None,
+            source,
+        }
+    }
+
+    fn lead_to(&mut self, destination: Option<SocketAddr>) {
+        if self.destination != destination {
+            self.destination = destination;
+            self.version = self.version.checked_add(1).unwrap_or(NonZeroU32::MIN);
+        }
+    }
 }
 
 /// A value for each of a side's ports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
 pub(crate) struct PerComponent<T> {
     rtp: T,
     rtcp: T,
@@ -207,10 +230,6 @@ impl<K> Side<K> {
     /// A side as `plan` wants it.
     pub(crate) fn new(local: Endpoint, plan: &SidePlan, contexts: NewContexts<K>) -> Self {
         let local = PerComponent::from(local);
-        let way = |source| Way {
-            source,
-            destination: None,
-        };
         let mut side = Self {
             inbound: Inbound {
                 rtcp_mux: false,
@@ -226,8 +245,8 @@ impl<K> Side<K> {
                     secure: false,
                     peer_receives: false,
                     ways: PerComponent {
-                        rtp: way(local.rtp),
-                        rtcp: way(local.rtcp),
+                        rtp: Way::from(local.rtp),
+                        rtcp: Way::from(local.rtcp),
                     },
                 },
                 sender: None,
@@ -278,7 +297,7 @@ impl<K> Side<K> {
     fn find_way(&mut self, component: Component) {
         let signalled = self.signalled(component);
         let latched = self.inbound.latched[component].filter(|_| self.inbound.secure);
-        self.outbound.head.ways[component].destination = latched.or(signalled);
+        self.outbound.head.ways[component].lead_to(latched.or(signalled));
     }
 
     /// Takes note of where a component's packets come from. Returns whether that is news.

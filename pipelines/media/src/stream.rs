@@ -89,7 +89,8 @@ impl<K> Stream<K> {
     #[inline]
     pub fn fetch(&self, from: Leg, fetch: &impl Fetch) {
         fetch.fetch(&self.sides[from].inbound);
-        fetch.fetch(&self.sides[from.other()].outbound.head);
+        // The rest of it stands behind, and is looked at when something changes.
+        fetch.fetch(&self.sides[from.other()].outbound.head.ways[Component::Rtp].version);
     }
 
     /// Has fetched what an admitted packet from a leg needs next.

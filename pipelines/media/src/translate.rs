@@ -1,6 +1,7 @@
 //! The steps of one packet from one leg to the other.
 
 use core::net::SocketAddr;
+use core::num::NonZeroU32;
 
 use abi::{Now, Reason};
 use pipeline::{Leg, MediaKind};
@@ -72,6 +73,9 @@ pub struct Path {
     pub destination: SocketAddr,
     /// Which of the peer's addresses that is.
     pub component: Component,
+    /// Another one whenever the destination is another, so that what was made of both addresses
+    /// can be kept while it stays.
+    pub version: NonZeroU32,
 }
 
 impl Admission {
@@ -200,14 +204,16 @@ impl<K> Stream<K> {
             _ => Component::Rtp,
         };
         let Way {
-            source,
+            version,
             destination,
+            source,
         } = side.ways[component];
         let destination = destination.ok_or(Reason::MediaNoRemote)?;
         Ok(Path {
             source,
             destination,
             component,
+            version,
         })
     }
 

@@ -3,22 +3,18 @@
 //! Each stage goes over the whole burst before the next begins, so that the ciphers get all of
 //! it at once and the memory that a later stage needs is on its way while an earlier one works.
 
-use core::net::IpAddr;
-
 use abi::counters::Counters;
 use abi::{Counter, Now, Reason};
+use arrayvec::ArrayVec;
 use crypto::{Op, Outcome};
 use ip::{Egress, Stack};
 use media::{Admission, Forward};
-use wire::Frame;
-use wire::udp::{UdpChecksum, UdpRepr};
+use srtp::SealPlan;
+use wire::{BURST, Frame};
 
 use super::ciphers::{retry, traffic};
 use super::line::{Prefetch, Step, Waiting};
-use super::{Hop, MediaEngine, stream_at};
-
-/// Hops that a packet may take from here; it begins anew at a media termination.
-const HOP_LIMIT: u8 = 64;
+use super::{MediaEngine, stream_at};
 
 /// The parts of a burst's way, for whoever measures them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,23 +65,20 @@ impl<F: Frame> MediaEngine<F> {
         now: Now,
         probe: &mut impl Probe,
     ) {
-        for _ in 0..core::mem::take(&mut self.dropped) {
-            counters.refuse(Reason::MediaNoSession);
-        }
         if self.line.is_empty() {
             return;
         }
         let mut totals = Totals::default();
+        self.locate(counters);
         self.admit(counters);
         probe.ended(Stage::Admit);
         self.open_burst();
         probe.ended(Stage::Open);
         self.accept(counters, now, &mut totals);
         probe.ended(Stage::Accept);
-        self.forward(counters, now);
+        let plans = self.forward(counters, now);
         probe.ended(Stage::Forward);
-        let sealed = self.seal_burst();
-        self.finish(&sealed, counters, &mut totals);
+        self.seal_burst(&plans, counters, &mut totals);
         probe.ended(Stage::Seal);
         self.send(stack, out, counters, now, &mut totals);
         probe.ended(Stage::Send);
@@ -99,6 +92,9 @@ impl<F: Frame> MediaEngine<F> {
 
     fn admit(&mut self, counters: &Counters<'_>) {
         for waiting in &mut self.line {
+            if waiting.step == Step::Refused {
+                continue;
+            }
             let origin = waiting.origin();
             let Some(open) = stream_at(&mut self.streams, waiting.place.slot) else {
                 counters.refuse(Reason::MediaNoSession);
@@ -160,7 +156,10 @@ impl<F: Frame> MediaEngine<F> {
         }
     }
 
-    fn forward(&mut self, counters: &Counters<'_>, now: Now) {
+    /// Decides how each packet leaves. The plans are those of the packets to be sealed, in line's
+    /// order.
+    fn forward(&mut self, counters: &Counters<'_>, now: Now) -> ArrayVec<SealPlan, BURST> {
+        let mut plans = ArrayVec::new();
         for waiting in &mut self.line {
             let Waiting {
                 frame,
@@ -185,7 +184,7 @@ impl<F: Frame> MediaEngine<F> {
                 Ok(Forward::AsIs) => waiting.step = Step::Leaving,
                 Ok(Forward::Seal { plan, growth }) if frame.append(growth) => {
                     plan.stage(frame.data_mut());
-                    waiting.seal = Some(plan);
+                    plans.push(plan);
                     waiting.step = Step::Sealing;
                     if let Some(key) = open.stream.seal_key(leg.other(), traffic(waiting.content)) {
                         key.prefetch();
@@ -195,6 +194,7 @@ impl<F: Frame> MediaEngine<F> {
                 Err(reason) => waiting.refuse(open, reason, counters),
             }
         }
+        plans
     }
 
     fn send<E: Egress<F>>(
@@ -220,50 +220,21 @@ impl<F: Frame> MediaEngine<F> {
                     continue;
                 }
             };
-            let headers = UdpRepr {
-                src: path.source,
-                dst: path.destination,
-                hop_limit: HOP_LIMIT,
-                traffic_class: waiting.traffic_class,
-                checksum: UdpChecksum::Compute,
-            };
-            let frame = &mut waiting.frame;
-            if !frame.prepend(UdpRepr::headers_len(path.destination)) {
-                waiting.refuse(open, Reason::NoBuffer, counters);
-                continue;
-            }
-            // Fails where signalling named an address of the other family.
-            if headers.emit(frame.data_mut()).is_none() {
-                waiting.refuse(open, Reason::NoRoute, counters);
-                continue;
+            let exit = open.exits[leg.other()].to(&path, stack, now);
+            let exit = exit.and_then(|exit| {
+                exit.address(&mut waiting.frame, waiting.traffic_class)?;
+                Ok(exit)
+            });
+            match exit {
+                Ok(exit) => exit.send(waiting.frame, &path, stack, out, now),
+                Err(reason) => {
+                    waiting.refuse(open, reason, counters);
+                    continue;
+                }
             }
             open.stream.count_passed(leg, content, octets);
             totals.packets += 1;
             totals.octets += octets as u64;
-            let hop = open.hops[leg.other()].of(path.component);
-            transmit(waiting.frame, path.destination.ip(), hop, stack, out, now);
         }
     }
-}
-
-/// Sends an IP packet to `to` by the hop that is remembered, or by the one that is found.
-#[inline]
-fn transmit<F: Frame, E: Egress<F>>(
-    packet: F,
-    to: IpAddr,
-    hop: &mut Option<Hop>,
-    stack: &mut Stack<F>,
-    out: &mut E,
-    now: Now,
-) {
-    let known = hop.filter(|hop| hop.to == to && stack.link_header(hop.id).is_some());
-    let id = match known {
-        Some(hop) => hop.id,
-        None => match stack.next_hop(to, now) {
-            Ok(id) => id,
-            Err(reason) => return out.refuse(reason),
-        },
-    };
-    *hop = Some(Hop { to, id });
-    stack.transmit_to(packet, id, now, out);
 }

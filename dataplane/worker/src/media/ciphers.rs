@@ -5,7 +5,7 @@ use abi::{Now, Reason, Suite};
 use arrayvec::ArrayVec;
 use crypto::{Cipher, CryptoError, Job, Key, Manager, Op, Outcome, Span, Tag};
 use media::{Admission, Content};
-use srtp::{CipherJob, Expand, SessionKey, Traffic};
+use srtp::{CipherJob, Expand, SealPlan, SessionKey, Traffic};
 use wire::{BURST, Frame};
 
 use super::burst::Totals;
@@ -111,61 +111,57 @@ impl<F: Frame> MediaEngine<F> {
         }
     }
 
-    /// Encrypts what has to be. By the place in line: what became of it, and its tag.
-    pub(super) fn seal_burst(&mut self) -> ArrayVec<(usize, Outcome, Tag), BURST> {
-        let mut jobs = ArrayVec::<Job<'_>, BURST>::new();
-        let mut places = ArrayVec::<usize, BURST>::new();
-        for (at, waiting) in self.line.iter_mut().enumerate() {
-            let Waiting {
-                frame,
-                place,
-                step: Step::Sealing,
-                seal: Some(plan),
-                content,
-                ..
-            } = waiting
-            else {
-                continue;
-            };
-            let Some(Some(open)) = self.streams.get(place.slot as usize) else {
-                continue;
-            };
-            let key = open.stream.seal_key(place.leg.other(), traffic(*content));
-            let Some(key) = key else { continue };
-            let tag = Tag::empty(plan.tag_len());
-            jobs.push(job(key, Op::Seal, frame.data_mut(), plan.job(), tag));
-            places.push(at);
-        }
-        if !jobs.is_empty() {
-            self.ciphers.run(&mut jobs);
-        }
-        let made = places.into_iter().zip(&jobs);
-        made.map(|(at, job)| (at, job.outcome, job.tag)).collect()
-    }
-
-    /// Completes what is sealed. Whatever should be and is not does not leave.
-    pub(super) fn finish(
+    /// Encrypts what has to be, by `plans` in line's order, and completes it. Whatever should be
+    /// sealed and is not does not leave.
+    pub(super) fn seal_burst(
         &mut self,
-        sealed: &[(usize, Outcome, Tag)],
+        plans: &[SealPlan],
         counters: &Counters<'_>,
         totals: &mut Totals,
     ) {
-        for (at, outcome, tag) in sealed {
-            let Some(waiting) = self.line.get_mut(*at) else {
-                continue;
-            };
-            if let (Outcome::Done, Some(plan)) = (outcome, &waiting.seal) {
+        if plans.is_empty() {
+            return;
+        }
+        let mut jobs = ArrayVec::<Job<'_>, BURST>::new();
+        let sealing = self.line.iter_mut().filter(|waiting| waiting.is_sealing());
+        for (waiting, plan) in sealing.zip(plans) {
+            let (leg, content) = (waiting.place.leg, waiting.content);
+            let open = self.streams.get(waiting.place.slot as usize);
+            let key = open
+                .and_then(Option::as_ref)
+                .and_then(|open| open.stream.seal_key(leg.other(), traffic(content)));
+            // Forwarding found the key; without it no job would follow in its place.
+            let Some(key) = key else { break };
+            let tag = Tag::empty(plan.tag_len());
+            jobs.push(job(
+                key,
+                Op::Seal,
+                waiting.frame.data_mut(),
+                plan.job(),
+                tag,
+            ));
+        }
+        self.ciphers.run(&mut jobs);
+        let sealed = jobs.iter().map(|job| (job.outcome, job.tag));
+        let sealed: ArrayVec<(Outcome, Tag), BURST> = sealed.collect();
+        drop(jobs);
+        self.finish(plans, &sealed, counters, totals);
+    }
+
+    fn finish(
+        &mut self,
+        plans: &[SealPlan],
+        sealed: &[(Outcome, Tag)],
+        counters: &Counters<'_>,
+        totals: &mut Totals,
+    ) {
+        let mut sealed = plans.iter().zip(sealed);
+        for waiting in self.line.iter_mut().filter(|waiting| waiting.is_sealing()) {
+            if let Some((plan, (Outcome::Done, tag))) = sealed.next() {
                 plan.finish(waiting.frame.data_mut(), tag.octets());
                 waiting.step = Step::Leaving;
                 totals.sealed += 1;
-            }
-        }
-        for waiting in self
-            .line
-            .iter_mut()
-            .filter(|waiting| waiting.step == Step::Sealing)
-        {
-            if let Some(open) = stream_at(&mut self.streams, waiting.place.slot) {
+            } else if let Some(open) = stream_at(&mut self.streams, waiting.place.slot) {
                 waiting.refuse(open, Reason::SrtpEncryptFailed, counters);
             }
         }

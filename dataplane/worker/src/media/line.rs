@@ -6,10 +6,10 @@ use abi::Reason;
 use abi::counters::Counters;
 use crypto::{Op, Outcome, prefetch};
 use media::{Admission, Content, Fetch, Origin};
-use srtp::{OpenPlan, SealPlan};
+use srtp::OpenPlan;
 use wire::{Frame, Packet};
 
-use super::terminations::Place;
+use super::terminations::{MediaPort, Place};
 use super::{MediaEngine, Open};
 
 /// A datagram in line. Its frame holds nothing but its payload.
@@ -17,6 +17,8 @@ use super::{MediaEngine, Open};
 /// What the stages find out is written into its place once and never copied.
 pub(super) struct Waiting<F> {
     pub(super) frame: F,
+    pub(super) port: MediaPort,
+    /// Where the port leads, once that has been looked up.
     pub(super) place: Place,
     pub(super) source: SocketAddr,
     pub(super) traffic_class: u8,
@@ -29,8 +31,6 @@ pub(super) struct Waiting<F> {
     pub(super) content: Content,
     /// Octets that are passed on, tags left out.
     pub(super) octets: usize,
-    /// How it is sealed.
-    pub(super) seal: Option<SealPlan>,
 }
 
 /// How far a datagram has come.
@@ -54,6 +54,10 @@ impl<F> Waiting<F> {
             component,
             source: self.source,
         }
+    }
+
+    pub(super) fn is_sealing(&self) -> bool {
+        self.step == Step::Sealing
     }
 
     /// How the ciphers open the packet, if they have to.
@@ -99,24 +103,24 @@ impl<F: Frame> MediaEngine<F> {
         self.line.is_full()
     }
 
-    /// Puts a UDP packet to one of this worker's media ports in line, which must not be full. One
-    /// to a port that no stream has open is dropped.
+    /// Puts a UDP packet to one of this worker's media ports in line, which must not be full.
     #[inline]
-    pub fn queue(&mut self, mut frame: F, packet: &Packet, counters: &Counters<'_>) {
-        let Some(place) = self.terminations.find(packet.dst, packet.dst_port) else {
-            return counters.refuse(Reason::MediaNoSession);
-        };
-        if let Some(Some(open)) = self.streams.get(place.slot as usize) {
-            open.stream.fetch(place.leg, &Prefetch);
-            prefetch(&open.hops[place.leg.other()]);
-        }
+    pub fn queue(
+        &mut self,
+        mut frame: F,
+        packet: &Packet,
+        port: MediaPort,
+        counters: &Counters<'_>,
+    ) {
+        self.terminations.fetch(port);
         frame.truncate(packet.payload_end.into());
         if !frame.trim_front(packet.payload.into()) {
             return counters.refuse(Reason::UdpMalformed);
         }
         let queued = self.line.try_push(Waiting {
             frame,
-            place,
+            port,
+            place: Place::UNKNOWN,
             source: SocketAddr::new(packet.src, packet.src_port),
             traffic_class: packet.traffic_class,
             step: Step::Arrived,
@@ -124,19 +128,36 @@ impl<F: Frame> MediaEngine<F> {
             opened: Outcome::Pending,
             content: Content::Rtp,
             octets: 0,
-            seal: None,
         });
         if queued.is_err() {
             counters.refuse(Reason::NoBuffer);
         }
     }
 
-    /// Drops what is in line for a stream that ends: its slot may soon be another's. Counted when
-    /// the line is run.
-    pub(super) fn drop_waiting(&mut self, slot: u32) {
-        let of_slot = |waiting: &Waiting<F>| waiting.place.slot == slot;
-        self.dropped += self.line.iter().filter(|waiting| of_slot(waiting)).count();
-        self.line.retain(|waiting| !of_slot(waiting));
+    /// Finds each packet's stream, and has fetched what it needs first. A packet to a port that no
+    /// stream has open is dropped.
+    ///
+    /// Loops of their own, with little else in them: so the processor has the loads of many
+    /// packets under way at once where the tables are larger than its caches.
+    pub(super) fn locate(&mut self, counters: &Counters<'_>) {
+        for waiting in &mut self.line {
+            if let Some(place) = self.terminations.place(waiting.port) {
+                waiting.place = place;
+                if let Some(stream) = self.streams.get(place.slot as usize) {
+                    prefetch(stream);
+                }
+            } else {
+                counters.refuse(Reason::MediaNoSession);
+                waiting.step = Step::Refused;
+            }
+        }
+        for waiting in &self.line {
+            let Place { slot, leg, .. } = waiting.place;
+            if let Some(Some(open)) = self.streams.get(slot as usize) {
+                open.stream.fetch(leg, &Prefetch);
+                prefetch(open.exits[leg.other()].rtp());
+            }
+        }
     }
 
     /// Packets passed on since this was last asked.

@@ -5,6 +5,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use abi::policy::MediaTermination;
+use crypto::prefetch;
 use flow::{PairSlice, PortMap};
 use media::Component;
 use pipeline::{Endpoint, Leg};
@@ -22,6 +23,25 @@ pub(super) struct Place {
     pub(super) slot: u32,
     pub(super) leg: Leg,
     pub(super) component: Component,
+}
+
+impl Place {
+    /// No stream's.
+    pub(super) const UNKNOWN: Self = Self {
+        slot: u32::MAX,
+        leg: Leg::Client,
+        component: Component::Rtp,
+    };
+}
+
+/// A port of a termination, which [`Terminations::place`] leads on from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MediaPort {
+    /// The worker that it belongs to.
+    pub owner: u16,
+    termination: u16,
+    /// From the first port of the termination on.
+    offset: u16,
 }
 
 /// A pair of ports taken for a stream: the even one for RTP, the next for RTCP.
@@ -173,33 +193,68 @@ impl Terminations {
         }
     }
 
-    /// The terminations of an address whose range has a port: one as a rule, more only while
-    /// ports taken under an earlier policy are in use.
+    /// The port of that number on an address, if it is a media port of ours.
+    ///
+    /// Where several terminations cover it, as they do while ports taken under an earlier policy
+    /// are in use, the one where it leads anywhere counts.
     #[inline]
-    fn covering(&self, address: IpAddr, port: u16) -> impl Iterator<Item = &Termination> {
-        let bucket = self.by_octet.get(last_octet(address)).map(Vec::as_slice);
-        let known = bucket.unwrap_or_default().iter();
-        known
-            .filter_map(|&at| self.all.get(usize::from(at))?.as_ref())
-            .filter(move |known| known.covers(address, port))
+    pub(super) fn find(&self, address: IpAddr, port: u16) -> Option<MediaPort> {
+        let known = self.by_octet.get(last_octet(address))?;
+        if let &[at] = known.as_slice() {
+            return self.port_of(at, address, port);
+        }
+        let covering = || {
+            known
+                .iter()
+                .filter_map(|&at| self.port_of(at, address, port))
+        };
+        let leading = covering().find(|&port| self.place(port).is_some());
+        leading.or_else(|| covering().next())
     }
 
-    /// The worker that owns a port.
+    /// The port of that number, if it is one of the termination at `at`.
     #[inline]
-    pub(super) fn owner(&self, address: IpAddr, port: u16) -> Option<u16> {
-        let known = self.covering(address, port).next()?;
-        if self.workers == 1 {
-            Some(0)
+    fn port_of(&self, at: u16, address: IpAddr, port: u16) -> Option<MediaPort> {
+        let known = self.all.get(usize::from(at))?.as_ref()?;
+        if port < known.first || port > known.last || address != known.address {
+            return None;
+        }
+        let owner = if self.workers == 1 {
+            0
         } else {
-            known.map.owner_of(port)
+            known.map.owner_of(port)?
+        };
+        Some(MediaPort {
+            owner,
+            termination: at,
+            offset: port - known.first,
+        })
+    }
+
+    /// Has the processor fetch what [`Self::place`] will read.
+    #[inline]
+    pub(super) fn fetch(&self, port: MediaPort) {
+        if let Some(entry) = self.entry(port) {
+            prefetch(entry);
         }
     }
 
     /// Where a port leads.
     #[inline]
-    pub(super) fn find(&self, address: IpAddr, port: u16) -> Option<Place> {
-        self.covering(address, port)
-            .find_map(|known| known.entry(port)?.place())
+    pub(super) fn place(&self, port: MediaPort) -> Option<Place> {
+        self.entry(port)?.place()
+    }
+
+    #[inline]
+    fn entry(&self, port: MediaPort) -> Option<&Entry> {
+        let known = self.all.get(usize::from(port.termination))?.as_ref()?;
+        known.places.get(usize::from(port.offset))
+    }
+
+    /// Whether a port leads anywhere.
+    fn is_in_use(&self, address: IpAddr, port: u16) -> bool {
+        self.find(address, port)
+            .is_some_and(|port| self.place(port).is_some())
     }
 
     /// Takes a pair of ports from the first of the policy's terminations `among` those that has
@@ -220,7 +275,7 @@ impl Terminations {
             let port = self.all.get_mut(at)?.as_mut()?.free.alloc()?;
             let in_use = [port, port + 1]
                 .into_iter()
-                .any(|p| self.find(address, p).is_some());
+                .any(|port| self.is_in_use(address, port));
             let termination = self.all.get_mut(at)?.as_mut()?;
             if !in_use {
                 termination.used += 1;
@@ -295,18 +350,6 @@ impl Termination {
         let range = (wanted.udp_port_min, wanted.udp_port_max);
         self.address == wanted.address && (self.first, self.last) == range
     }
-
-    #[inline]
-    fn covers(&self, address: IpAddr, port: u16) -> bool {
-        port >= self.first && port <= self.last && address == self.address
-    }
-
-    #[inline]
-    fn entry(&self, port: u16) -> Option<Entry> {
-        self.places
-            .get(usize::from(port.checked_sub(self.first)?))
-            .copied()
-    }
 }
 
 impl core::fmt::Debug for Termination {
@@ -323,6 +366,8 @@ impl core::fmt::Debug for Termination {
 mod tests {
     use super::*;
 
+    const OURS: &str = "192.0.2.1";
+
     fn termination(address: &str, first: u16, last: u16) -> MediaTermination {
         MediaTermination {
             name: String::new(),
@@ -335,6 +380,14 @@ mod tests {
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
+    }
+
+    fn place(all: &Terminations, address: &str, port: u16) -> Option<Place> {
+        all.place(all.find(ip(address), port)?)
+    }
+
+    fn owner(all: &Terminations, address: &str, port: u16) -> Option<u16> {
+        all.find(ip(address), port).map(|port| port.owner)
     }
 
     #[test]
@@ -363,16 +416,16 @@ mod tests {
         let Endpoint { rtp, rtcp } = pair.endpoint();
         assert_eq!((rtp.port() % 2, rtcp.port()), (0, rtp.port() + 1));
         for (address, component) in [(rtp, Component::Rtp), (rtcp, Component::Rtcp)] {
-            let place = Place {
+            let expected = Place {
                 slot: 5,
                 leg: Leg::Server,
                 component,
             };
-            assert_eq!(all.find(address.ip(), address.port()), Some(place));
+            assert_eq!(place(&all, OURS, address.port()), Some(expected));
         }
         assert_eq!(all.find(ip("192.0.2.2"), rtp.port()), None);
         all.give_back(pair);
-        assert_eq!(all.find(rtp.ip(), rtp.port()), None);
+        assert_eq!(place(&all, OURS, rtp.port()), None);
         assert!(all.take(&[0], ip("192.0.2.9")).is_some());
         assert!(all.take(&[0], ip("192.0.2.9")).is_some());
         assert!(all.take(&[0], ip("192.0.2.9")).is_none());
@@ -402,12 +455,13 @@ mod tests {
         for (number, worker) in (0..).zip(&mut workers) {
             worker.configure(&list);
             while let Some(pair) = worker.take(&[0], ip("192.0.2.9")) {
-                assert_eq!(worker.owner(pair.address, pair.port), Some(number));
-                assert_eq!(worker.owner(pair.address, pair.port + 1), Some(number));
+                for port in [pair.port, pair.port + 1] {
+                    assert_eq!(owner(worker, OURS, port), Some(number));
+                }
             }
         }
-        assert_eq!(workers[0].owner(ip("192.0.2.1"), 20_100), None);
-        assert_eq!(workers[0].owner(ip("192.0.2.2"), 20_000), None);
+        assert_eq!(owner(&workers[0], OURS, 20_100), None);
+        assert_eq!(owner(&workers[0], "192.0.2.2", 20_000), None);
     }
 
     #[test]
@@ -418,7 +472,7 @@ mod tests {
         all.bind(old, 1, Leg::Client);
         // The range moves: what is open keeps its port, and nobody else is given it.
         all.configure(&[termination("192.0.2.1", 20_000, 20_005)]);
-        assert!(all.find(old.address, old.port).is_some());
+        assert!(place(&all, OURS, old.port).is_some());
         let mut ports = Vec::new();
         while let Some(pair) = all.take(&[0], ip("192.0.2.9")) {
             all.bind(pair, 2, Leg::Client);

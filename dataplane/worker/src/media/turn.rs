@@ -4,15 +4,22 @@ use abi::Now;
 use wire::{Nic, Packet};
 
 use crate::Worker;
+use crate::media::MediaPort;
 
 impl<N: Nic> Worker<N> {
     /// Puts a packet to one of this worker's media ports in line for the burst.
     #[inline]
-    pub(crate) fn queue_media(&mut self, frame: N::Frame, packet: Packet, now: Now) {
+    pub(crate) fn queue_media(
+        &mut self,
+        frame: N::Frame,
+        packet: &Packet,
+        port: MediaPort,
+        now: Now,
+    ) {
         if self.media.is_full() {
             self.run_line(now);
         }
-        self.media.queue(frame, &packet, &self.counters);
+        self.media.queue(frame, packet, port, &self.counters);
     }
 
     /// Runs the burst that is in line; returns how many packets were passed on.

@@ -165,7 +165,8 @@ impl Bench {
     /// Puts a datagram in line, as if it had come from a port.
     pub(super) fn queue(&mut self, src: SocketAddr, dst: SocketAddr, payload: &[u8]) {
         let (frame, packet) = received(src, dst, payload);
-        self.engine.queue(frame, &packet, &self.counters());
+        let port = self.engine.port(&packet).unwrap();
+        self.engine.queue(frame, &packet, port, &self.counters());
     }
 
     /// Runs the line, answers the stack's questions for neighbours, and returns what was sent.
