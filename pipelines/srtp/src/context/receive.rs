@@ -119,7 +119,8 @@ impl<K> Receiver<K> {
         outer.plan(packet, Traffic::Rtp, header.ssrc, index, job, trailer)
     }
 
-    #[inline(always)]
+    // Out of line: two ways to make a plan in one function would be joined octet by octet.
+    #[inline(never)]
     fn plan_rtcp(&self, packet: &[u8]) -> Result<OpenPlan, Reason> {
         let ssrc = rtcp::sender(packet)?;
         let outer = Outer::split(self, Traffic::Rtcp, packet).ok_or(Reason::RtcpInvalidLength)?;
