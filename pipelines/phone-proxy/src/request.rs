@@ -135,11 +135,11 @@ impl Session {
         ours
     }
 
-    /// Whether a request is one that the other side is at work on (RFC 3261 §17.2).
-    fn is_repeated(&mut self, leg: Leg, message: &Message) -> bool {
-        let known = self.transactions[leg].find(&TransactionId::of(message));
-        message.method() != Method::Ack
-            && known.is_some_and(|t| matches!(t.state, State::Pending(_)))
+    /// Whether an INVITE is the one that began a call, come again (RFC 3261 §17.2.1).
+    fn is_repeated(&self, leg: Leg, message: &Message) -> bool {
+        let id = TransactionId::of(message);
+        let mut calls = self.calls.iter().filter(|c| c.is(names(leg, message)));
+        message.method() == Method::Invite && calls.any(|c| c.initial_id.as_ref() == Some(&id))
     }
 
     /// Whether an INVITE is the same as one that began a call, come by another way: a server that

@@ -206,7 +206,12 @@ fn invite_that_comes_again_leaves_the_first_alone() {
     ));
     assert!(inside.contains("m=audio 20010 RTP/AVP 0\n"), "{inside}");
     assert!(lab.plan().sides.client.receive.is_some());
+    assert_eq!(lab.server(&invite), "");
+    assert!(lab.plan().sides.client.receive.is_some());
     assert_eq!(lab.refused, [(Leg::Server, Reason::SipBadState)]);
+    // Anything else may come twice.
+    let options = from_server("OPTIONS 1 o", "");
+    assert_eq!(lab.server(&options), lab.server(&options));
 }
 
 #[test]
