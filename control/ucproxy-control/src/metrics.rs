@@ -1,17 +1,15 @@
 //! What Prometheus is told, in its text format (version 0.0.4): base units, `_total` on what only
-//! grows, one histogram.
+//! grows, histograms of times and of bursts.
+
+mod histograms;
+mod machine;
 
 use core::fmt::{self, Write};
 
-use abi::histogram::Snapshot;
 use abi::layout::Layout;
 use abi::limits::UNLIMITED;
 use abi::{Counter, Limit, Pool, Reason};
 use admin::Status;
-
-/// Bounds of the delay histogram: one nanosecond less than two to these powers, where buckets of
-/// the data plane end, from 1 us to 1 s.
-const DELAY_POWERS: core::ops::RangeInclusive<u32> = 10..=30;
 
 /// The page, of a data plane's shared memory if there is one.
 pub(crate) fn page(status: &Status, layout: Option<&Layout<'static>>) -> String {
@@ -84,7 +82,8 @@ fn dataplane(page: &mut Page, status: &Status, layout: &Layout<'static>) -> fmt:
     pools(page, layout)?;
     counters(page, layout)?;
     refusals(page, layout)?;
-    delay(page, layout)
+    machine::write(page, layout)?;
+    histograms::write(page, layout)
 }
 
 fn pools(page: &mut Page, layout: &Layout<'static>) -> fmt::Result {
@@ -190,29 +189,6 @@ fn refusals(page: &mut Page, layout: &Layout<'static>) -> fmt::Result {
     Ok(())
 }
 
-fn delay(page: &mut Page, layout: &Layout<'static>) -> fmt::Result {
-    let mut all = Snapshot::default();
-    for worker in 0..layout.shape().workers {
-        if let Some(histogram) = layout.media_delay(worker) {
-            all.merge(&histogram.snapshot());
-        }
-    }
-    let name = "ucproxy_media_delay_seconds";
-    let help = "Media packets, from the receive burst to the transmit burst.";
-    page.metric(name, "histogram", help)?;
-    for power in DELAY_POWERS {
-        let nanos = (1 << power) - 1;
-        write!(page.0, "{name}_bucket{{le=\"")?;
-        seconds(page, nanos)?;
-        writeln!(page.0, "\"}} {}", all.up_to(nanos))?;
-    }
-    let count = all.count();
-    writeln!(page.0, "{name}_bucket{{le=\"+Inf\"}} {count}")?;
-    write!(page.0, "{name}_sum ")?;
-    seconds(page, all.sum())?;
-    writeln!(page.0, "\n{name}_count {count}")
-}
-
 /// Nanoseconds as seconds, all digits of them.
 fn seconds(page: &mut Page, nanos: u64) -> fmt::Result {
     write!(
@@ -229,6 +205,7 @@ mod tests {
     use std::collections::HashSet;
 
     use abi::layout::Shape;
+    use abi::records::{DeviceRecord, Text, WorkerRecord};
 
     use super::*;
 
@@ -250,6 +227,22 @@ mod tests {
         counters.add(Counter::BusyNanos, 1_500_000_000);
         counters.refuse(Reason::LimitUcSessions);
         layout.media_delay(0).unwrap().record(2_000, 3);
+        layout.handshake_time(1).unwrap().record(1_000_000, 2);
+        layout.bursts(0).unwrap().record(3);
+        WorkerRecord {
+            at: 1,
+            longest_turn: 77_000,
+            sessions: 5,
+            ..WorkerRecord::default()
+        }
+        .store(layout.worker(1).unwrap());
+        DeviceRecord {
+            name: Text::new("wan"),
+            at: 1,
+            link_up: true,
+            ..DeviceRecord::default()
+        }
+        .store(layout.device(0).unwrap());
         let page = page(&Status::default(), Some(&layout));
         for line in [
             "ucproxy_busy_seconds_total{worker=\"1\"} 1.500000000",
@@ -260,6 +253,14 @@ mod tests {
             "ucproxy_media_delay_seconds_sum 0.000006000",
             "ucproxy_pool_limit{pool=\"uc-sessions\"} 0",
             "ucproxy_dataplane_up 0",
+            "ucproxy_client_handshake_seconds_bucket{le=\"0.001048575\"} 2",
+            "ucproxy_client_handshake_seconds_bucket{le=\"0.000524287\"} 0",
+            "ucproxy_receive_burst_frames_bucket{le=\"2\"} 0",
+            "ucproxy_receive_burst_frames_bucket{le=\"4\"} 1",
+            "ucproxy_worker_sessions{worker=\"1\"} 5",
+            "ucproxy_worker_longest_turn_seconds{worker=\"1\"} 0.000077000",
+            "ucproxy_device_link_up{device=\"wan\"} 1",
+            "ucproxy_device_receive_missed_total{device=\"wan\"} 0",
         ] {
             assert!(page.lines().any(|l| l == line), "{line}\n{page}");
         }
