@@ -132,21 +132,11 @@ impl TcpLeg {
         self.remote
     }
 
-    /// Reads what the next segment will need, and does nothing with it.
-    ///
-    /// A worker with a burst of segments for many legs calls this for all of them before it gives
-    /// them their segments: the processor then waits for the memory of all at once, not in turn.
-    pub fn prefetch(&self) {
-        let socket = self.stack.socket();
-        core::hint::black_box((
-            self.cause.is_some(),
-            self.live,
-            socket.state(),
-            socket.remote_endpoint(),
-            socket.recv_queue(),
-            socket.send_queue(),
-            socket.nagle_enabled(),
-        ));
+    /// What the leg keeps elsewhere, for a worker with a burst of segments for many legs, which
+    /// has the memory of all fetched before it gives them their segments.
+    #[must_use]
+    pub fn connection(&self) -> &(impl Sized + use<>) {
+        self.stack.socket()
     }
 
     /// How far the connection has come.

@@ -149,6 +149,20 @@ impl TlsLeg {
         }
     }
 
+    /// Shows the connection to whichever of the two is for its side, for a worker that has the
+    /// memory of many legs fetched before it uses them.
+    pub fn prefetch_with(
+        &self,
+        server: impl FnOnce(&UnbufferedServerConnection),
+        client: impl FnOnce(&UnbufferedClientConnection),
+    ) {
+        match &self.engine {
+            Engine::Server(connection) => server(connection),
+            Engine::Client(connection) => client(connection),
+            Engine::Clear | Engine::Ended => {}
+        }
+    }
+
     /// Takes octets that came from the peer and returns how many; the rest stays with the caller.
     ///
     /// Takes everything once nothing more can come of it ([`State::PeerClosed`],

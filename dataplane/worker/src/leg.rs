@@ -1,7 +1,5 @@
 //! One leg of a proxied session: TCP below, TLS or none above, plaintext on top.
 
-use core::hint::black_box;
-
 use abi::{Now, Reason};
 use flow::FlowId;
 use pipeline::Closing;
@@ -132,11 +130,18 @@ impl SignalLeg {
         self.tcp.poll(now, out);
     }
 
-    /// Reads what a segment will need, and does nothing with it (see [`TcpLeg::prefetch`]).
-    pub(crate) fn prefetch(&self) {
-        self.tcp.prefetch();
+    /// Has the processor fetch what the leg points at.
+    pub(crate) fn prefetch_parts(&self) {
+        crypto::prefetch(self.tcp.connection());
         if let Some(tls) = &self.tls {
-            black_box((tls.state(), tls.pending_plaintext(), tls.pending_output()));
+            crypto::prefetch(&**tls);
+        }
+    }
+
+    /// Has the processor fetch the TLS connection.
+    pub(crate) fn prefetch_keys(&self) {
+        if let Some(tls) = &self.tls {
+            tls.prefetch_with(crypto::prefetch, crypto::prefetch);
         }
     }
 

@@ -1,5 +1,6 @@
 //! A proxied session as its worker holds it.
 
+use core::hint::black_box;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::sync::Arc;
@@ -179,17 +180,39 @@ impl Proxied {
         Some(self.record())
     }
 
-    /// Reads what a packet of `leg` will need, and does nothing with it; of the other leg too if
-    /// the packet brings octets to pass on.
-    pub(crate) fn prefetch(&self, leg: Leg, brings_octets: bool) {
-        for of in Leg::BOTH {
-            if let Some(l) = self.legs[of]
-                .as_ref()
-                .filter(|_| brings_octets || of == leg)
-            {
-                l.prefetch();
+    /// Has the processor fetch the session itself, as far as a packet of the `only` leg, or one
+    /// that concerns both, needs it.
+    pub(crate) fn prefetch(&self, only: Option<Leg>) {
+        match only {
+            None => crypto::prefetch(self),
+            Some(leg) => {
+                crypto::prefetch(&self.legs[leg]);
+                crypto::prefetch(&self.active);
+                crypto::prefetch(&self.recorded);
             }
         }
+    }
+
+    /// Has the processor fetch what the session points at; call it when the session itself has
+    /// been fetched.
+    pub(crate) fn prefetch_parts(&self, only: Option<Leg>) {
+        self.concerned(only).for_each(SignalLeg::prefetch_parts);
+        black_box(self.session.as_ref().and_then(Session::next_deadline));
+    }
+
+    /// Has the processor fetch the TLS connections; call it when the parts have been fetched.
+    pub(crate) fn prefetch_keys(&self, only: Option<Leg>) {
+        if only.is_none() {
+            self.concerned(only).for_each(SignalLeg::prefetch_keys);
+        }
+    }
+
+    /// The `only` leg that something concerns, or both.
+    fn concerned(&self, only: Option<Leg>) -> impl Iterator<Item = &SignalLeg> {
+        Leg::BOTH
+            .into_iter()
+            .filter(move |&leg| only.is_none_or(|only| only == leg))
+            .filter_map(|leg| self.legs[leg].as_ref())
     }
 
     /// What `show` says of the session.

@@ -1,7 +1,7 @@
 //! TCP's segments, a burst at a time.
 //!
 //! Ten thousand sessions are far more memory than the caches hold, so nearly every segment finds
-//! its session cold. A burst therefore goes in stages, each of which reads for all segments what
+//! its session cold. A burst therefore goes in stages, each of which fetches for many segments what
 //! the next one needs: the processor then waits for the memory of all at once, not in turn.
 
 use core::hint::black_box;
@@ -15,6 +15,9 @@ use wire::{BURST, Burst, Frame, Nic, Packet};
 use crate::Worker;
 use crate::proxied::LegAddresses;
 use crate::signal::LegRef;
+
+/// Segments whose memory is fetched together: as much of it as the first cache holds.
+const AHEAD: usize = 16;
 
 /// A segment of a listener or of one of our connections.
 #[derive(Debug)]
@@ -52,25 +55,30 @@ impl<N: Nic> Worker<N> {
         let keys: Burst<FlowKey> = segments.iter().map(|of| key_of(&of.packet)).collect();
         let mut flows = [None; BURST];
         self.flows.get_burst(&keys, &mut flows);
-        self.prefetch(&flows, &segments);
-        for (segment, flow) in segments.into_iter().zip(flows) {
-            self.on_tcp(segment, flow, now);
+        let mut flows = flows.into_iter();
+        let mut segments = segments.into_iter();
+        while !segments.as_slice().is_empty() {
+            let ahead = segments.as_slice();
+            self.prefetch(flows.as_slice(), ahead.get(..AHEAD).unwrap_or(ahead));
+            for (segment, flow) in segments.by_ref().take(AHEAD).zip(flows.by_ref()) {
+                self.on_tcp(segment, flow, now);
+            }
         }
     }
 
-    /// Reads what the segments will need, one step of the way to it after the other.
-    fn prefetch(&self, flows: &[Option<FlowId>; BURST], segments: &[Arrived<N::Frame>]) {
+    /// Fetches what the segments will need, one step of the way to it after the other.
+    fn prefetch(&self, flows: &[Option<FlowId>], segments: &[Arrived<N::Frame>]) {
         if segments.len() < 2 {
             return;
         }
-        let mut legs = [None; BURST];
+        let mut legs = [None; AHEAD];
         for (leg, flow) in legs.iter_mut().zip(flows) {
             *leg = flow.and_then(|flow| self.leg_of(flow));
         }
         let legs = || {
             legs.iter()
                 .zip(segments)
-                .filter_map(|(leg, of)| Some((*leg.as_ref()?, of)))
+                .filter_map(|(leg, of)| Some(((*leg)?, of)))
         };
         for (LegRef { session, .. }, _) in legs() {
             black_box((
@@ -79,18 +87,16 @@ impl<N: Nic> Worker<N> {
                 self.wheel.is_scheduled(session),
             ));
         }
-        for (LegRef { session, .. }, _) in legs() {
-            black_box(
-                self.sessions
-                    .get(session)
-                    .map(|session| (session.id, session.active)),
-            );
-        }
-        for (LegRef { session, leg }, Arrived { packet, .. }) in legs() {
-            if let Some(session) = self.sessions.get(session) {
-                session.prefetch(leg, !packet.payload_range().is_empty());
-            }
-        }
+        let sessions = || {
+            legs().filter_map(|(LegRef { session, leg }, Arrived { packet, .. })| {
+                // Octets are passed on, so they concern both legs.
+                let only = packet.payload_range().is_empty().then_some(leg);
+                Some((self.sessions.get(session)?, only))
+            })
+        };
+        sessions().for_each(|(session, only)| session.prefetch(only));
+        sessions().for_each(|(session, only)| session.prefetch_parts(only));
+        sessions().for_each(|(session, only)| session.prefetch_keys(only));
     }
 
     /// Runs a segment. `flow` is what the table said before the burst, part of which has run since.

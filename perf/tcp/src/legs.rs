@@ -177,7 +177,12 @@ impl Worker {
         if prefetch {
             for id in found.iter().flatten() {
                 if let Some(Some(leg)) = self.legs.get(id.index() as usize) {
-                    leg.prefetch();
+                    crypto::prefetch(leg);
+                }
+            }
+            for id in found.iter().flatten() {
+                if let Some(Some(leg)) = self.legs.get(id.index() as usize) {
+                    crypto::prefetch(leg.connection());
                 }
             }
         }

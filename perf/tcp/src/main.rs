@@ -1,7 +1,8 @@
 //! What a TCP packet costs by the number of sessions, along a worker's whole way and in a leg
 //! alone, what a leg costs in memory, and what a flow lookup costs by the size of the table.
 //!
-//! `cargo run --release -p perf-tcp [path | legs | lookup]` prints a table of each.
+//! `cargo run --release -p perf-tcp [path | legs | lookup]` prints a table of each; `path` writes
+//! its answer as well, and leaves out what lies between 100 and 10,000 sessions with `--short`.
 #![expect(
     clippy::expect_used,
     reason = "a benchmark has nothing better to do with an error than to stop"
@@ -13,16 +14,18 @@ mod lookup;
 mod path;
 mod wire;
 
+use std::error::Error;
 use std::io::{self, Write};
 
-fn main() -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    let what = std::env::args().nth(1);
-    let wanted = |name| what.as_deref().is_none_or(|what| what == name);
+use perf_harness::Options;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::from_args()?;
+    let wanted = |name| options.rest.first().is_none_or(|what| what == name);
     if wanted("path") {
-        path::run(&mut out)?;
-        writeln!(out)?;
+        path::ask(&options).answer()?.publish(&options.results)?;
     }
+    let mut out = io::stdout().lock();
     if wanted("legs") {
         legs::run(&mut out)?;
         writeln!(out)?;

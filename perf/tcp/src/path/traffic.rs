@@ -1,5 +1,7 @@
 //! What phones say and the call manager answers.
 
+use std::fmt;
+
 /// A kind of message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Traffic {
@@ -7,6 +9,15 @@ pub(crate) enum Traffic {
     Keepalive,
     /// OPTIONS, answered 200.
     Options,
+}
+
+impl fmt::Display for Traffic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Keepalive => "keepalive",
+            Self::Options => "OPTIONS",
+        })
+    }
 }
 
 impl Traffic {
