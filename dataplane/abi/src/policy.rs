@@ -319,7 +319,7 @@ impl Default for TcpSettings {
     fn default() -> Self {
         Self {
             rx_buffer: 4_096,
-            tx_buffer: 8_192,
+            tx_buffer: 6_144,
             connect_ms: 10_000,
             keepalive_ms: 60_000,
             dead_ms: 120_000,

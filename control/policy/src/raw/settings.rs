@@ -9,7 +9,7 @@ section! {
         /// Receive buffer of each side of a session, in octets.
         rx_buffer: Octets<2_048, 1_048_576>, default = "4KiB";
         /// Transmit buffer of each side of a session, in octets.
-        tx_buffer: Octets<2_048, 1_048_576>, default = "8KiB";
+        tx_buffer: Octets<2_048, 1_048_576>, default = "6KiB";
         /// A connection to a server that takes longer is given up.
         connect_timeout: Millis<100, 300_000>, default = "10s";
         /// Quiet time before a keepalive is sent.

@@ -3,7 +3,7 @@ use std::time::Duration;
 use smoltcp::wire::TcpControl;
 use tcp::{CloseCause, Params, State};
 
-use crate::sim::{Sim, To, read_all};
+use crate::sim::{Sim, To, read_all, roomy};
 
 const FINISHED: State = State::Closed(CloseCause::Finished);
 
@@ -84,7 +84,7 @@ fn finish_before_the_connection_is_open_waits_for_it() {
 
 #[test]
 fn what_is_pending_goes_out_before_the_fin() {
-    let mut sim = Sim::open(&Params::default());
+    let mut sim = Sim::open(&roomy());
     let data = [7; 8_000];
     assert_eq!(sim.client.send(&data), data.len());
     sim.client.finish();

@@ -4,11 +4,11 @@ use abi::Reason;
 use smoltcp::wire::{TcpControl, TcpRepr};
 use tcp::{CloseCause, Params, State};
 
-use crate::sim::{CLIENT_ISN, Sim, To, ends, packet, read_all, segment};
+use crate::sim::{CLIENT_ISN, Sim, To, ends, packet, read_all, roomy, segment};
 
 #[test]
 fn owner_that_does_not_read_closes_the_window_and_reading_opens_it() {
-    let params = Params::default();
+    let params = roomy();
     let mut sim = Sim::open(&params);
     let data = [9; 8_192];
     assert_eq!(sim.client.send(&data), data.len());
@@ -30,7 +30,7 @@ fn owner_that_does_not_read_closes_the_window_and_reading_opens_it() {
 
 #[test]
 fn lost_announcement_of_the_open_window_is_found_out_by_a_probe() {
-    let mut sim = Sim::open(&Params::default());
+    let mut sim = Sim::open(&roomy());
     let data = [9; 8_192];
     sim.client.send(&data);
     sim.settle();
@@ -109,7 +109,7 @@ fn what_is_lost_while_the_window_is_shut_is_sent_again() {
 fn peer_that_never_reads_is_cut_off_for_stalling() {
     let params = Params {
         dead: Duration::from_secs(40),
-        ..Params::default()
+        ..roomy()
     };
     let mut sim = Sim::open(&params);
     sim.client.send(&[9; 8_192]);
@@ -123,7 +123,7 @@ fn peer_that_never_reads_is_cut_off_for_stalling() {
 
 #[test]
 fn peer_that_sends_and_never_reads_is_cut_off_all_the_same() {
-    let mut sim = Sim::open(&Params::default());
+    let mut sim = Sim::open(&roomy());
     sim.client.send(&[9; 8_192]);
     for _ in 0..70 {
         sim.server().send(b"still talking");

@@ -14,6 +14,15 @@ use tcp::{Cookies, Params, State, TcpLeg, Transmit};
 
 pub(crate) const CLIENT_ISN: u32 = 0xffff_fff0;
 
+/// Parameters with room to send twice what the peer has room for.
+pub(crate) fn roomy() -> Params {
+    let params = Params::default();
+    Params {
+        tx_buffer: 2 * params.rx_buffer,
+        ..params
+    }
+}
+
 /// What the network does to packets, in thousandths.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Weather {

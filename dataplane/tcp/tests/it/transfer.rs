@@ -3,7 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tcp::{Congestion, Params, State, TcpLeg, Transmit};
 
-use crate::sim::{Sent, Sim, To, Weather, read_all};
+use crate::sim::{Sent, Sim, To, Weather, read_all, roomy};
 
 fn pattern(len: usize, salt: u8) -> Vec<u8> {
     (0..len)
@@ -125,7 +125,7 @@ fn segment_clamp_bounds_both_directions() {
 
 #[test]
 fn lowered_mtu_is_kept_to_by_retransmissions_too() {
-    let mut sim = Sim::open(&Params::default());
+    let mut sim = Sim::open(&roomy());
     let data = pattern(8_000, 6);
     sim.client.send(&data);
     sim.poll();
