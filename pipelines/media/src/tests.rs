@@ -7,7 +7,7 @@ use pipeline::{
 use proptest::prelude::*;
 use srtp::{Config, Expand, SessionKey, Traffic};
 
-use crate::{Accepted, Admission, Component, Content, Forward, Origin, Path, Stream};
+use crate::{Accepted, Admission, Component, Content, Forward, Origin, Stream};
 
 /// Names each key it is given: these tests run no cipher.
 struct Names(u32);

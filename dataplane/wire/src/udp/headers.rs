@@ -9,8 +9,12 @@ use crate::{
     ipv4, ipv6, proto,
 };
 
+/// What the length field of an empty datagram's UDP header says.
+const UDP_EMPTY: u16 = 8;
+/// What the length field of an empty datagram's IPv4 header says.
+const V4_EMPTY: u16 = 28;
 /// Octets of the headers over IPv4.
-const HEADERS_V4: usize = ipv4::HEADER_LEN + HEADER_LEN;
+const HEADERS_V4: usize = V4_EMPTY as usize;
 /// Octets of the headers over IPv6, the longest.
 const HEADERS_MAX: usize = ipv6::HEADER_LEN + HEADER_LEN;
 
@@ -46,8 +50,8 @@ impl UdpHeaders {
         }
         put(&mut octets, len - 2, [0; 2])?;
         let udp = octets.get(len - HEADER_LEN..len)?;
-        let empty = HEADER_LEN as u32;
-        let udp_sum = pseudo_header(src.ip(), dst.ip(), proto::UDP, empty).add_bytes(udp);
+        let udp_sum =
+            pseudo_header(src.ip(), dst.ip(), proto::UDP, UDP_EMPTY.into()).add_bytes(udp);
         Some(Self {
             octets,
             ip_sum: Sum::new().add_bytes(octets.get(..ipv4::HEADER_LEN)?).fold(),
@@ -58,7 +62,7 @@ impl UdpHeaders {
     /// Octets of both headers.
     #[inline]
     #[must_use]
-    pub const fn len(&self) -> usize {
+    pub const fn headers_len(&self) -> usize {
         let [first, ..] = self.octets;
         if first >> 4 == 4 {
             HEADERS_V4
@@ -72,7 +76,7 @@ impl UdpHeaders {
     /// headers or longer than IP can say.
     #[inline]
     pub fn emit(&self, packet: &mut [u8], traffic_class: u8) -> Option<()> {
-        if self.len() == HEADERS_MAX {
+        if self.headers_len() == HEADERS_MAX {
             self.emit_v6(packet, traffic_class)
         } else {
             self.emit_v4(packet, traffic_class)
@@ -83,7 +87,7 @@ impl UdpHeaders {
     fn emit_v4(&self, packet: &mut [u8], traffic_class: u8) -> Option<()> {
         let (headers, payload) = packet.split_first_chunk_mut::<HEADERS_V4>()?;
         let payload_len = u16::try_from(payload.len()).ok()?;
-        let total_len = payload_len.checked_add(HEADERS_V4 as u16)?;
+        let total_len = payload_len.checked_add(V4_EMPTY)?;
         let [t0, t1] = total_len.to_be_bytes();
         let class = u16::from(traffic_class);
         let sum = Sum::new().add_u16(self.ip_sum).add_u16(class);
@@ -102,7 +106,7 @@ impl UdpHeaders {
     fn emit_v6(&self, packet: &mut [u8], traffic_class: u8) -> Option<()> {
         let (headers, payload) = packet.split_first_chunk_mut::<HEADERS_MAX>()?;
         let payload_len = u16::try_from(payload.len()).ok()?;
-        let udp_len = payload_len.checked_add(HEADER_LEN as u16)?;
+        let udp_len = payload_len.checked_add(UDP_EMPTY)?;
         *headers = self.octets;
         [headers[0], headers[1]] = [0x60 | traffic_class >> 4, traffic_class << 4];
         [headers[4], headers[5]] = udp_len.to_be_bytes();
@@ -114,9 +118,7 @@ impl UdpHeaders {
     /// The end of the UDP header of a datagram of no more octets than it can say.
     #[inline]
     fn length_and_checksum(&self, payload_len: u16, payload: &[u8]) -> [u8; 4] {
-        let [l0, l1] = (HEADER_LEN as u16)
-            .saturating_add(payload_len)
-            .to_be_bytes();
+        let [l0, l1] = UDP_EMPTY.saturating_add(payload_len).to_be_bytes();
         // The length stands in the pseudo header and in the header.
         let sum = Sum::new().add_u16(self.udp_sum).add_u16(payload_len);
         let sum = sum.add_u16(payload_len);
@@ -155,7 +157,7 @@ mod tests {
             let repr = UdpRepr { src, dst, hop_limit: 64, traffic_class, checksum };
             repr.emit(&mut expected).unwrap();
             let headers = UdpHeaders::new(src, dst, 64).unwrap();
-            prop_assert_eq!(headers.len() + payload.len(), packet.len());
+            prop_assert_eq!(headers.headers_len() + payload.len(), packet.len());
             headers.emit(&mut packet, traffic_class).unwrap();
             prop_assert_eq!(packet, expected);
         }

@@ -72,7 +72,7 @@ impl Exit {
     /// There is no room for them.
     #[inline]
     pub(super) fn address<F: Frame>(&self, frame: &mut F, traffic_class: u8) -> Result<(), Reason> {
-        let has_room = frame.prepend(self.headers.len());
+        let has_room = frame.prepend(self.headers.headers_len());
         let written = self.headers.emit(frame.data_mut(), traffic_class);
         if has_room && written.is_some() {
             Ok(())
