@@ -2,7 +2,8 @@
 //! alone, what a leg costs in memory, and what a flow lookup costs by the size of the table.
 //!
 //! `cargo run --release -p perf-tcp [path | legs | lookup]` prints a table of each; `path` writes
-//! its answer as well, and leaves out what lies between 100 and 10,000 sessions with `--short`.
+//! its answer as well. `--short` asks that alone, and leaves out what lies between 100 and 10,000
+//! sessions.
 #![expect(
     clippy::expect_used,
     reason = "a benchmark has nothing better to do with an error than to stop"
@@ -21,7 +22,9 @@ use perf_harness::Options;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::from_args()?;
-    let wanted = |name| options.rest.first().is_none_or(|what| what == name);
+    let what = options.rest.first().map(String::as_str);
+    let what = what.or_else(|| options.short.then_some("path"));
+    let wanted = |name| what.is_none_or(|what| what == name);
     if wanted("path") {
         path::ask(&options).answer()?.publish(&options.results)?;
     }
