@@ -26,6 +26,7 @@ int ucp_eth_caps(uint16_t port, struct ucp_port_caps *caps)
 	if (rc != 0)
 		return rc;
 	caps->rx_offloads = info.rx_offload_capa;
+	caps->tx_offloads = info.tx_offload_capa;
 	caps->rss_types = info.flow_type_rss_offloads;
 	caps->rx_queues_max = info.max_rx_queues;
 	caps->tx_queues_max = info.max_tx_queues;
@@ -42,6 +43,7 @@ int ucp_eth_configure(uint16_t port, const struct ucp_port_conf *conf)
 	memset(&eth, 0, sizeof(eth));
 	eth.rxmode.mtu = conf->mtu;
 	eth.rxmode.offloads = conf->rx_offloads;
+	eth.txmode.offloads = conf->tx_offloads;
 	if (conf->rss_types != 0) {
 		eth.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		eth.rx_adv_conf.rss_conf.rss_hf = conf->rss_types;

@@ -2,7 +2,7 @@
 
 use crate::generated::{
     UCP_MBUF_BUF_ADDR, UCP_MBUF_BUF_LEN, UCP_MBUF_DATA_LEN, UCP_MBUF_DATA_OFF, UCP_MBUF_NB_SEGS,
-    UCP_MBUF_OL_FLAGS, UCP_MBUF_PKT_LEN, rte_mbuf,
+    UCP_MBUF_OL_FLAGS, UCP_MBUF_PKT_LEN, UCP_MBUF_TX_OFFLOAD, rte_mbuf,
 };
 
 macro_rules! fields {
@@ -31,4 +31,5 @@ fields! {
     pkt_len: u32 = UCP_MBUF_PKT_LEN, "Octets of data in all segments.";
     nb_segs: u16 = UCP_MBUF_NB_SEGS, "Segments of the frame.";
     ol_flags: u64 = UCP_MBUF_OL_FLAGS, "What the port found out, and what it is asked to do.";
+    tx_offload: u64 = UCP_MBUF_TX_OFFLOAD, "How long the headers are of a frame that the port is asked to change.";
 }

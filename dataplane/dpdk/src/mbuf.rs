@@ -5,7 +5,8 @@ use core::ptr::NonNull;
 use core::slice;
 
 use dpdk_sys::{self as sys, field};
-use wire::{Frame, RxChecksum};
+use wire::offload::Transport;
+use wire::{Frame, RxChecksum, TxOffload};
 
 /// An owned mbuf; dropping it returns it, with all of its segments, to its pool.
 ///
@@ -59,6 +60,15 @@ impl Mbuf {
         data_off set_data_off u16;
         data_len set_data_len u16;
         pkt_len set_pkt_len u32;
+        ol_flags set_ol_flags u64;
+    }
+
+    #[inline]
+    fn set_tx_lengths(&mut self, lengths: u64) {
+        // SAFETY: `self` owns an initialised mbuf.
+        let field = unsafe { field::tx_offload(self.0.as_ptr()) };
+        // SAFETY: the field is valid for writes, and `&mut self` makes us its only user.
+        unsafe { field.write(lengths) };
     }
 
     #[inline]
@@ -81,14 +91,6 @@ impl Mbuf {
     fn nb_segs(&self) -> u16 {
         // SAFETY: `self` owns an initialised mbuf.
         let field = unsafe { field::nb_segs(self.0.as_ptr()) };
-        // SAFETY: the field is initialised and aligned.
-        unsafe { field.read() }
-    }
-
-    #[inline]
-    fn ol_flags(&self) -> u64 {
-        // SAFETY: `self` owns an initialised mbuf.
-        let field = unsafe { field::ol_flags(self.0.as_ptr()) };
         // SAFETY: the field is initialised and aligned.
         unsafe { field.read() }
     }
@@ -201,21 +203,43 @@ impl Frame for Mbuf {
     #[inline]
     fn rx_ip_checksum(&self) -> RxChecksum {
         match self.ol_flags() & sys::UCP_RX_IP_CKSUM_MASK {
-            sys::UCP_RX_IP_CKSUM_GOOD | sys::UCP_RX_IP_CKSUM_NONE => RxChecksum::Good,
+            sys::UCP_RX_IP_CKSUM_GOOD => RxChecksum::Good,
+            sys::UCP_RX_IP_CKSUM_NONE => RxChecksum::Absent,
             sys::UCP_RX_IP_CKSUM_BAD => RxChecksum::Bad,
             _ => RxChecksum::Unknown,
         }
     }
 
-    /// `NONE` is DPDK's word for data that is known to be good under a checksum not yet filled
-    /// in, as from another guest of the same host: good, since we compute our own on the way out.
     #[inline]
     fn rx_l4_checksum(&self) -> RxChecksum {
         match self.ol_flags() & sys::UCP_RX_L4_CKSUM_MASK {
-            sys::UCP_RX_L4_CKSUM_GOOD | sys::UCP_RX_L4_CKSUM_NONE => RxChecksum::Good,
+            sys::UCP_RX_L4_CKSUM_GOOD => RxChecksum::Good,
+            sys::UCP_RX_L4_CKSUM_NONE => RxChecksum::Absent,
             sys::UCP_RX_L4_CKSUM_BAD => RxChecksum::Bad,
             _ => RxChecksum::Unknown,
         }
+    }
+
+    #[inline]
+    fn set_tx_offload(&mut self, l2_len: u8, offload: TxOffload) {
+        let family = if offload.is_ipv4 {
+            sys::UCP_TX_IPV4
+        } else {
+            sys::UCP_TX_IPV6
+        };
+        let header = if offload.ip { sys::UCP_TX_IP_CKSUM } else { 0 };
+        let transport = match offload.transport {
+            Some(Transport::Udp) => sys::UCP_TX_UDP_CKSUM,
+            Some(Transport::Tcp) => sys::UCP_TX_TCP_CKSUM,
+            None => 0,
+        };
+        let kept = self.ol_flags() & !sys::UCP_TX_OFFLOAD_MASK;
+        self.set_ol_flags(kept | family | header | transport);
+        self.set_tx_lengths(
+            u64::from(l2_len) << sys::UCP_TX_L2_LEN_SHIFT
+                | u64::from(offload.l3_len) << sys::UCP_TX_L3_LEN_SHIFT
+                | u64::from(offload.l4_len) << sys::UCP_TX_L4_LEN_SHIFT,
+        );
     }
 
     #[inline]

@@ -5,7 +5,7 @@ use std::ffi::CString;
 use std::sync::Arc;
 
 use dpdk_sys as sys;
-use wire::{MacAddr, NicInfo};
+use wire::{MacAddr, NicInfo, TxChecksums};
 
 use crate::eal::{Control, State};
 use crate::error::{PortStep, check};
@@ -79,12 +79,14 @@ pub struct Port {
     queues: Queues,
 }
 
-/// Queues that a port has, and whether it spreads flows over them by the symmetric key.
+/// Queues that a port has, whether it spreads flows over them by the symmetric key, and what it
+/// does to frames on their way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Queues {
     rx: u16,
     tx: u16,
     rss: bool,
+    tx_checksums: TxChecksums,
 }
 
 /// Queues of a port that DPDK counts for.
@@ -143,7 +145,8 @@ pub struct Link {
 impl Port {
     /// Sets up and starts the port with DPDK's `name`: a PCI address, or a vdev's first word.
     ///
-    /// Asks for checksum verification where the port can, and for symmetric RSS where it has
+    /// Asks for checksums verified on the way in and filled in on the way out where the port can,
+    /// and for symmetric RSS where it has
     /// several receive queues and can.
     ///
     /// # Errors
@@ -215,6 +218,12 @@ impl Port {
         self.queues.rss
     }
 
+    /// The checksums that the port fills in on the way out.
+    #[must_use]
+    pub const fn tx_checksums(&self) -> TxChecksums {
+        self.queues.tx_checksums
+    }
+
     /// What the port has counted.
     ///
     /// # Errors
@@ -275,6 +284,7 @@ impl Port {
                 mtu: self.mtu,
                 has_rx,
                 has_tx,
+                tx_checksums: self.queues.tx_checksums,
             },
         }
     }

@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use abi::{Counter, Now, Reason};
-use wire::{Frame, Packet, rewrite};
+use wire::{Frame, Packet, RxChecksum, offload, proto, rewrite};
 
 use crate::{Egress, IcmpError, InterfaceId, Stack};
 
@@ -40,12 +40,20 @@ impl<F: Frame> Stack<F> {
             }
             return out.refuse(reason);
         }
+        let is_incomplete = lacks_checksum(&frame, &packet);
         frame.truncate(packet.end.into());
         if !frame.trim_front(packet.l3.into()) {
             return out.refuse(Reason::IpTruncated);
         }
         out.count(Counter::Forwarded);
-        self.transmit_to(frame, hop, now, out);
+        if is_incomplete {
+            let l4 = usize::from(packet.l4 - packet.l3);
+            let finish =
+                |bytes: &mut [u8], able| offload::complete(bytes, l4, packet.protocol, able);
+            self.finish_and_transmit_to(frame, hop, finish, now, out);
+        } else {
+            self.transmit_to(frame, hop, now, out);
+        }
     }
 
     /// Refuses what no router may pass on: from us, or of one link only.
@@ -58,6 +66,13 @@ impl<F: Frame> Stack<F> {
         }
         Ok(())
     }
+}
+
+/// Whether the packet came with a checksum that its sender left to us to fill in.
+fn lacks_checksum<F: Frame>(frame: &F, packet: &Packet) -> bool {
+    let has_transport = matches!(packet.protocol, proto::TCP | proto::UDP) && !packet.fragment;
+    let words = [frame.rx_ip_checksum(), frame.rx_l4_checksum()];
+    has_transport && words.contains(&RxChecksum::Absent)
 }
 
 fn take_hop<F: Frame>(frame: &mut F, packet: &mut Packet, mtu: u16) -> Result<(), Reason> {

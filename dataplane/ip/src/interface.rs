@@ -3,7 +3,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use abi::policy;
-use wire::{MacAddr, NicInfo, ethernet::EthernetRepr, ndp};
+use wire::{MacAddr, NicInfo, TxChecksums, ethernet::EthernetRepr, ndp};
 
 use crate::{ConfigError, LinkHeader};
 
@@ -19,6 +19,8 @@ pub(crate) struct Interface {
     pub(crate) vlan: Option<u16>,
     pub(crate) mac: MacAddr,
     pub(crate) mtu: u16,
+    /// The checksums that its port fills in.
+    pub(crate) tx_checksums: TxChecksums,
     pub(crate) reassemble: bool,
     /// Its own addresses with their prefix lengths, the link-local one last.
     pub(crate) addresses: Vec<(IpAddr, u8)>,
@@ -31,7 +33,12 @@ impl Interface {
     /// Compiles an interface of the policy.
     pub(crate) fn new(from: &policy::Interface, ports: &[NicInfo]) -> Result<Self, ConfigError> {
         let port = ports.get(usize::from(from.device));
-        let &NicInfo { mac, mtu, .. } = port.ok_or(ConfigError::NoSuchPort(from.device))?;
+        let &NicInfo {
+            mac,
+            mtu,
+            tx_checksums,
+            ..
+        } = port.ok_or(ConfigError::NoSuchPort(from.device))?;
         let link_local = ndp::link_local(mac);
         let own = from.addresses.iter().map(|p| (p.address, p.len));
         Ok(Self {
@@ -39,6 +46,7 @@ impl Interface {
             vlan: from.vlan,
             mac,
             mtu,
+            tx_checksums,
             reassemble: from.reassemble,
             addresses: own.chain([(link_local.into(), 64)]).collect(),
             owned: from.owned.clone(),
@@ -125,7 +133,7 @@ impl Interface {
             vlan: self.vlan,
             ethertype,
         };
-        LinkHeader::new(self.port, self.mtu, &repr)
+        LinkHeader::new(self.port, self.mtu, self.tx_checksums, &repr)
     }
 }
 

@@ -14,7 +14,7 @@ use core::time::Duration;
 
 use abi::Reason;
 use wire::{
-    Frame, MacAddr,
+    Frame, MacAddr, TxChecksums, TxOffload,
     ethernet::{EthernetRepr, HEADER_LEN, TAGGED_LEN},
 };
 
@@ -37,12 +37,14 @@ pub struct LinkHeader {
     pub port: u16,
     /// Largest IP packet that the port sends, in octets.
     pub mtu: u16,
+    /// The checksums that the port fills in.
+    pub tx_checksums: TxChecksums,
     len: u8,
     bytes: [u8; TAGGED_LEN],
 }
 
 impl LinkHeader {
-    pub(crate) fn new(port: u16, mtu: u16, repr: &EthernetRepr) -> Self {
+    pub(crate) fn new(port: u16, mtu: u16, tx_checksums: TxChecksums, repr: &EthernetRepr) -> Self {
         let mut bytes = [0; TAGGED_LEN];
         // Cannot fail: the array has room for the longest header.
         let written = repr.emit(&mut bytes);
@@ -50,6 +52,7 @@ impl LinkHeader {
         Self {
             port,
             mtu,
+            tx_checksums,
             len: repr.header_len().to_le_bytes()[0],
             bytes,
         }
@@ -62,9 +65,11 @@ impl LinkHeader {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 
-    /// Puts the header ahead of the IP packet in `frame` and sends it. What is too big is counted.
+    /// Puts the header ahead of the IP packet in `frame` and sends it; the port fills in what
+    /// `offload` asks for, which is no more than it [can](Self::tx_checksums). What is too big is
+    /// counted.
     #[inline]
-    pub fn send<F: Frame>(&self, mut frame: F, out: &mut impl Egress<F>) {
+    pub fn send<F: Frame>(&self, mut frame: F, offload: TxOffload, out: &mut impl Egress<F>) {
         if frame.data().len() > usize::from(self.mtu) {
             return out.refuse(Reason::IpTooBig);
         }
@@ -77,6 +82,9 @@ impl LinkHeader {
             copy::<HEADER_LEN>(data, &self.bytes);
         } else {
             copy::<TAGGED_LEN>(data, &self.bytes);
+        }
+        if !offload.is_none() {
+            frame.set_tx_offload(self.len, offload);
         }
         out.send(self.port, frame);
     }

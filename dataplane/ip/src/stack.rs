@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use abi::records::NeighborRecord;
 use abi::{Now, Reason};
-use wire::{Frame, Link, MacAddr, Packet, ethernet};
+use wire::{Frame, Link, MacAddr, Packet, TxChecksums, TxOffload, ethernet};
 
 use crate::{
     Egress, HopId, InterfaceId, LinkHeader, Locality, NeighborEvent, NeighborLimits, NeighborNews,
@@ -180,9 +180,35 @@ impl<F: Frame> Stack<F> {
 
     /// Like [`transmit`](Self::transmit), to a neighbour that [`next_hop`](Self::next_hop) gave.
     pub fn transmit_to(&mut self, frame: F, hop: HopId, now: Now, out: &mut impl Egress<F>) {
+        self.finish_and_transmit_to(frame, hop, |_, _| Some(TxOffload::NONE), now, out);
+    }
+
+    /// Like [`transmit_to`](Self::transmit_to), for a packet of which `finish` has yet to write
+    /// the checksums, except those that the port is able to fill in; it returns what to ask the
+    /// port for. While a packet waits for its neighbour it needs no port: it is finished at once.
+    #[inline]
+    pub fn finish_and_transmit_to(
+        &mut self,
+        mut frame: F,
+        hop: HopId,
+        finish: impl FnOnce(&mut [u8], TxChecksums) -> Option<TxOffload>,
+        now: Now,
+        out: &mut impl Egress<F>,
+    ) {
         if let Some(header) = self.neighbors.header(hop) {
-            return header.send(frame, out);
+            match finish(frame.data_mut(), header.tx_checksums) {
+                Some(offload) => header.send(frame, offload, out),
+                None => out.refuse(Reason::IpMalformed),
+            }
+        } else if finish(frame.data_mut(), TxChecksums::NONE).is_some() {
+            self.let_wait(frame, hop, now, out);
+        } else {
+            out.refuse(Reason::IpMalformed);
         }
+    }
+
+    /// Puts a packet in line until the neighbour has answered.
+    fn let_wait(&mut self, frame: F, hop: HopId, now: Now, out: &mut impl Egress<F>) {
         if let Err((_, reason)) = self.neighbors.enqueue(hop, frame) {
             out.refuse(reason);
         }
@@ -211,7 +237,9 @@ impl<F: Frame> Stack<F> {
                 let learned =
                     known.or_else(|| self.neighbors.learn_from_question(key, header, now));
                 if let Some(Learned { frames, header, .. }) = learned {
-                    frames.into_iter().for_each(|frame| header.send(frame, out));
+                    frames
+                        .into_iter()
+                        .for_each(|frame| header.send(frame, TxOffload::NONE, out));
                 }
             }
         }
@@ -286,7 +314,9 @@ impl<F: Frame> Stack<F> {
                 news,
             });
         }
-        frames.into_iter().for_each(|frame| header.send(frame, out));
+        frames
+            .into_iter()
+            .for_each(|frame| header.send(frame, TxOffload::NONE, out));
     }
 
     /// Whether `address` may be a station on the link of `id`.

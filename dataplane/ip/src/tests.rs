@@ -105,6 +105,7 @@ pub(crate) fn ports() -> [NicInfo; 2] {
         mtu: 1500,
         has_rx: true,
         has_tx: true,
+        tx_checksums: wire::TxChecksums::NONE,
     })
 }
 

@@ -67,6 +67,7 @@ fn stack() -> Stack<SimFrame> {
         mtu: 1500,
         has_rx: true,
         has_tx: true,
+        tx_checksums: wire::TxChecksums::NONE,
     };
     stack.configure(&[interface], &[route], &[port]).unwrap();
     stack

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use abi::Reason;
-use smoltcp::phy::{Checksum, ChecksumCapabilities};
+use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
     IpAddress, IpEndpoint, IpProtocol, IpRepr, IpVersion, Ipv4Packet, Ipv4Repr, Ipv6Packet,
     Ipv6Repr, TcpPacket, TcpRepr,
@@ -129,17 +129,9 @@ impl<'a> Segment<'a> {
     }
 }
 
-/// Checksums computed on the way out, and not looked at on the way in.
-pub(crate) fn checksums() -> ChecksumCapabilities {
-    let mut caps = ChecksumCapabilities::ignored();
-    caps.ipv4 = Checksum::Tx;
-    caps.tcp = Checksum::Tx;
-    caps
-}
-
-/// Writes a packet into `buffer`, which has room for it.
+/// Writes a packet into `buffer`, which has room for it; its checksums are zero.
 pub(crate) fn write(ip: &IpRepr, tcp: &TcpRepr<'_>, buffer: &mut [u8]) {
-    let checksums = checksums();
+    let checksums = ChecksumCapabilities::ignored();
     ip.emit(&mut *buffer, &checksums);
     if let Some(payload) = buffer.get_mut(ip.header_len()..) {
         let mut packet = TcpPacket::new_unchecked(payload);

@@ -14,6 +14,8 @@ mod tests {
     use smoltcp::phy::{Device, Medium, RxToken, TunTapInterface, TxToken, wait};
     use smoltcp::wire::{IpVersion, Ipv4Packet, Ipv6Packet, TcpPacket};
     use tcp::{CloseCause, Cookies, IsnSource, Params, State, TcpLeg, Transmit, reset_for};
+    use wire::TxChecksums;
+    use wire::offload::complete_tcp;
 
     const KERNEL: [IpAddr; 2] = [
         IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)),
@@ -59,7 +61,10 @@ mod tests {
                 return true;
             }
             let token = self.device.transmit(smoltcp::time::Instant::ZERO).unwrap();
-            token.consume(len, |buffer| fill(buffer));
+            token.consume(len, |buffer| {
+                fill(buffer);
+                complete_tcp(buffer, TxChecksums::NONE).unwrap();
+            });
             true
         }
     }

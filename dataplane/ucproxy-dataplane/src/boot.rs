@@ -267,6 +267,7 @@ fn open_ports(
             mac = %queues.port.mac(),
             rx_queues = queues.port.rx_queues(),
             tx_queues = queues.port.tx_queues(),
+            tx_checksums = ?queues.port.tx_checksums(),
             "port open"
         );
         for (nics, pair) in nics.iter_mut().zip(queues.pairs) {

@@ -1,5 +1,7 @@
 //! The packet buffer that all stages work on.
 
+use crate::TxOffload;
+
 /// What the port found out about a received frame's checksums.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RxChecksum {
@@ -10,6 +12,9 @@ pub enum RxChecksum {
     Good,
     /// The port verified it and it is wrong.
     Bad,
+    /// The data is good, but its checksum was never filled in, as in a frame from another guest of
+    /// the same host. Who passes the packet on as it is has to fill it in.
+    Absent,
 }
 
 /// An owned packet buffer: bytes with room before and after them.
@@ -54,6 +59,10 @@ pub trait Frame: Send + Sized + 'static {
 
     /// The port's word on the TCP or UDP checksum.
     fn rx_l4_checksum(&self) -> RxChecksum;
+
+    /// Has the port that sends the frame fill in checksums behind a link header of `l2_len`
+    /// octets. Only for a port that [can](crate::NicInfo::tx_checksums).
+    fn set_tx_offload(&mut self, l2_len: u8, offload: TxOffload);
 
     /// Asks the processor to fetch the start of the data.
     fn prefetch(&self);

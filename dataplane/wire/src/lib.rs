@@ -15,6 +15,7 @@ pub mod icmpv6;
 pub mod ipv4;
 pub mod ipv6;
 pub mod ndp;
+pub mod offload;
 pub mod packet;
 pub mod quote;
 pub mod rewrite;
@@ -30,6 +31,7 @@ mod nic;
 pub use frame::{Frame, RxChecksum};
 pub use mac::MacAddr;
 pub use nic::{BURST, Burst, Nic, NicInfo};
+pub use offload::{TxChecksums, TxOffload};
 pub use packet::{Link, Packet, Parsed, parse};
 
 /// Numbers of the protocols that IP carries.

@@ -2,7 +2,7 @@
 
 use arrayvec::ArrayVec;
 
-use crate::{Frame, MacAddr};
+use crate::{Frame, MacAddr, TxChecksums};
 
 /// Frames taken or given in one call at most.
 pub const BURST: usize = 32;
@@ -21,6 +21,8 @@ pub struct NicInfo {
     pub has_rx: bool,
     /// Whether this worker has a transmit queue on the port.
     pub has_tx: bool,
+    /// The checksums that the port fills in on the way out.
+    pub tx_checksums: TxChecksums,
 }
 
 /// One worker's queues on one port. `&mut self` makes the worker their only user.

@@ -142,7 +142,7 @@ pub fn parse_bytes(bytes: &[u8], ip: RxChecksum, l4: RxChecksum) -> Result<Parse
 fn parse_v4(rest: &[u8], link: Link, ip: RxChecksum, l4: RxChecksum) -> Result<Parsed, Reason> {
     let view = Ipv4View::parse(rest)?;
     let sums_up = match ip {
-        RxChecksum::Good => true,
+        RxChecksum::Good | RxChecksum::Absent => true,
         RxChecksum::Bad => false,
         RxChecksum::Unknown => view.has_valid_checksum(),
     };
@@ -283,7 +283,7 @@ impl Transport<'_> {
         // A port may call an absent checksum good, which over IPv6 it is not.
         let is_absent = view.checksum() == 0 && src.is_ipv6();
         let sums_up = match self.checksum {
-            RxChecksum::Good => true,
+            RxChecksum::Good | RxChecksum::Absent => true,
             RxChecksum::Bad => false,
             RxChecksum::Unknown => view.has_valid_checksum(src, dst),
         };
@@ -301,7 +301,7 @@ impl Transport<'_> {
     fn tcp(&self, src: IpAddr, dst: IpAddr) -> Result<Body, Reason> {
         let view = TcpView::parse(self.bytes)?;
         let sums_up = match self.checksum {
-            RxChecksum::Good => true,
+            RxChecksum::Good | RxChecksum::Absent => true,
             RxChecksum::Bad => false,
             RxChecksum::Unknown => view.has_valid_checksum(src, dst),
         };

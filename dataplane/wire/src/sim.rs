@@ -10,7 +10,9 @@ use std::sync::{
     mpsc::{Receiver, Sender, channel},
 };
 
-use crate::{BURST, Burst, Frame, Nic, NicInfo, RxChecksum};
+use crate::{BURST, Burst, Frame, Nic, NicInfo, RxChecksum, TxOffload};
+
+mod fill;
 
 /// Octets ahead of the data of a fresh frame, as DPDK leaves them.
 pub const HEADROOM: usize = 128;
@@ -27,6 +29,8 @@ pub struct SimFrame {
     ip_checksum: RxChecksum,
     l4_checksum: RxChecksum,
     contiguous: bool,
+    /// What the port is asked to fill in, and behind how much of a link header.
+    offload: Option<(u8, TxOffload)>,
     /// Frames that live, of the pool that this one is from.
     live: Option<Arc<AtomicUsize>>,
 }
@@ -42,6 +46,7 @@ impl SimFrame {
             ip_checksum: RxChecksum::Unknown,
             l4_checksum: RxChecksum::Unknown,
             contiguous: true,
+            offload: None,
             live: None,
         }
     }
@@ -144,6 +149,10 @@ impl Frame for SimFrame {
         self.l4_checksum
     }
 
+    fn set_tx_offload(&mut self, l2_len: u8, offload: TxOffload) {
+        self.offload = Some((l2_len, offload));
+    }
+
     fn prefetch(&self) {}
 }
 
@@ -162,6 +171,8 @@ struct CableState {
     /// Frames that may live at once.
     pool_len: AtomicUsize,
     live: Arc<AtomicUsize>,
+    /// Frames sent whose checksums the port was asked to fill in.
+    filled: AtomicUsize,
 }
 
 impl SimCable {
@@ -171,6 +182,7 @@ impl SimCable {
             tx_max: AtomicUsize::new(BURST),
             pool_len: AtomicUsize::new(usize::MAX),
             live: Arc::new(AtomicUsize::new(0)),
+            filled: AtomicUsize::new(0),
         };
         Self {
             inner: Arc::new(inner),
@@ -196,6 +208,12 @@ impl SimCable {
     #[must_use]
     pub fn live_frames(&self) -> usize {
         self.inner.live.load(Relaxed)
+    }
+
+    /// Frames that the port was asked to fill in checksums of.
+    #[must_use]
+    pub fn filled_frames(&self) -> usize {
+        self.inner.filled.load(Relaxed)
     }
 }
 
@@ -267,7 +285,12 @@ impl Nic for SimNic {
 
     fn tx_burst(&mut self, burst: &mut Burst<SimFrame>) -> usize {
         let count = burst.len().min(self.cable.inner.tx_max.load(Relaxed));
-        for frame in burst.drain(..count) {
+        for mut frame in burst.drain(..count) {
+            if let Some((l2_len, offload)) = frame.offload.take() {
+                let able = self.info.tx_checksums;
+                fill::fill(frame.data_mut(), l2_len.into(), offload, able);
+                self.cable.inner.filled.fetch_add(1, Relaxed);
+            }
             if !self.is_lost() {
                 // The other end may be gone; then the cable is open and the frame is lost.
                 drop(self.tx.send(frame));
@@ -291,7 +314,7 @@ impl Nic for SimNic {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MacAddr;
+    use crate::{MacAddr, TxChecksums};
 
     fn pair() -> (SimNic, SimNic) {
         let info = |last| NicInfo {
@@ -299,6 +322,7 @@ mod tests {
             mtu: 1500,
             has_rx: true,
             has_tx: true,
+            tx_checksums: TxChecksums::NONE,
         };
         SimNic::pair(info(1), info(2))
     }

@@ -6,7 +6,7 @@ use abi::counters::Counters;
 use abi::{Counter, Now, Reason};
 use ip::{Egress, NeighborEvent, Stack};
 use tcp::Transmit;
-use wire::{BURST, Burst, Frame, Nic, NicInfo};
+use wire::{BURST, Burst, Frame, Nic, NicInfo, offload};
 
 use crate::handoff::{Handoff, Message};
 
@@ -199,9 +199,12 @@ impl<N: Nic> Transmit for TcpOut<'_, N> {
             return false;
         }
         fill(frame.data_mut());
-        match destination(frame.data()) {
-            Some(to) => stack.transmit(frame, to, self.now, ports),
-            None => ports.counters.refuse(Reason::IpMalformed),
+        let to = destination(frame.data()).ok_or(Reason::IpMalformed);
+        match to.and_then(|to| stack.next_hop(to, self.now)) {
+            Ok(hop) => {
+                stack.finish_and_transmit_to(frame, hop, offload::complete_tcp, self.now, ports);
+            }
+            Err(reason) => ports.counters.refuse(reason),
         }
         true
     }

@@ -236,6 +236,7 @@ fn stack(
         mtu: 1_500,
         has_rx: true,
         has_tx: true,
+        tx_checksums: wire::TxChecksums::NONE,
     });
     let interfaces = Network::BOTH.map(|network| Interface {
         name: String::new(),

@@ -72,6 +72,7 @@ mod tests {
             mtu: 1_500,
             has_rx: true,
             has_tx: true,
+            tx_checksums: wire::TxChecksums::NONE,
         }
     }
 

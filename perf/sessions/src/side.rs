@@ -7,6 +7,7 @@ use abi::policy::{Interface, Prefix, Route};
 use abi::{Counter, Now, Reason};
 use ip::{Egress, Limits, NeighborEvent, Stack};
 use tcp::Transmit;
+use wire::offload::complete_tcp;
 use wire::{Burst, Frame, Nic, Packet, Parsed, proto};
 
 /// Frames that may wait for room in the port's ring.
@@ -168,7 +169,10 @@ impl<N: Nic> Transmit for Towards<'_, N> {
             return false;
         }
         fill(frame.data_mut());
-        stack.transmit(frame, self.to, self.now, port);
+        match stack.next_hop(self.to, self.now) {
+            Ok(hop) => stack.finish_and_transmit_to(frame, hop, complete_tcp, self.now, port),
+            Err(reason) => port.refuse(reason),
+        }
         true
     }
 

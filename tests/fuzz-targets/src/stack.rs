@@ -66,6 +66,7 @@ fn stack() -> Stack<SimFrame> {
         mtu: MTU,
         has_rx: true,
         has_tx: true,
+        tx_checksums: wire::TxChecksums::NONE,
     };
     let routes = [
         Route {

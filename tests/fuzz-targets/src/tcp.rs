@@ -6,6 +6,8 @@ use std::collections::VecDeque;
 
 use abi::Now;
 use tcp::{Accepted, Cookies, IsnSource, Params, State, TcpLeg, Transmit, reset_for};
+use wire::TxChecksums;
+use wire::offload::complete_tcp;
 
 use crate::input::Input;
 
@@ -17,6 +19,7 @@ impl Transmit for Line {
     fn transmit(&mut self, len: usize, fill: &mut dyn FnMut(&mut [u8])) -> bool {
         let mut packet = vec![0; len];
         fill(&mut packet);
+        complete_tcp(&mut packet, TxChecksums::NONE).expect("a packet of TCP");
         self.0.push_back(packet);
         true
     }

@@ -8,9 +8,10 @@ use abi::{Counter, Now, Reason};
 use ip::{Egress, IcmpReport, InterfaceId, Limits, NeighborEvent, Stack};
 use tcp::{Cookies, IsnSource, Params, TcpLeg, Transmit};
 use tls::{ClientProfile, ServerProfile, Target, TlsLeg};
+use wire::offload::complete_tcp;
 use wire::sim::{SimFrame, SimNic};
 use wire::tcp::TcpView;
-use wire::{Burst, Frame, Nic, Packet, Parsed, proto};
+use wire::{Burst, Frame, Nic, Packet, Parsed, TxChecksums, proto};
 
 use crate::conn::{Conn, ConnId};
 use crate::packets::datagram;
@@ -84,6 +85,7 @@ impl Transmit for TcpOut<'_> {
     fn transmit(&mut self, len: usize, fill: &mut dyn FnMut(&mut [u8])) -> bool {
         let mut packet = vec![0; len];
         fill(&mut packet);
+        complete_tcp(&mut packet, TxChecksums::NONE).unwrap();
         send_packet(self.stack, self.port, &packet, self.now);
         true
     }

@@ -98,7 +98,8 @@ impl Lab {
         };
         let image = setup.image(&credentials);
         let queues = setup.queues.unwrap_or(setup.workers);
-        world.add_proxy(&[outside, inside], (setup.workers, queues), |nics, now| {
+        let size = (setup.workers, queues);
+        world.add_proxy(&[outside, inside], size, setup.tx_checksums, |nics, now| {
             Proxy::start(image, keys, nics, &setup.limits, now)
         });
         for (device, segment) in [(0, outside), (1, inside)] {

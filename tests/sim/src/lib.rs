@@ -28,6 +28,7 @@ mod random;
 mod segment;
 mod setup;
 mod sip;
+mod verify;
 mod world;
 
 pub use agent::{Agent, Audio, DESK_NUMBER, Dialog, PHONE_NUMBER, ack_refusal, cancel, endpoint};

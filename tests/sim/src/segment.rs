@@ -11,6 +11,7 @@ use wire::sim::SimNic;
 use wire::{MacAddr, NicInfo, Packet, Parsed};
 
 use crate::Random;
+use crate::verify::assert_sums_up;
 
 /// Entries of a port's redirection table.
 const REDIRECTION_ENTRIES: u16 = 128;
@@ -64,6 +65,8 @@ struct Station {
     queues: usize,
     steering: Steering,
     arrived: usize,
+    /// Whether the checksums of what it sends are verified.
+    verified: bool,
 }
 
 /// A frame on its way, ordered by the time of its arrival, then by when it was sent.
@@ -125,6 +128,7 @@ impl Segment {
             queues,
             steering: Steering::default(),
             arrived: 0,
+            verified: false,
         });
         near
     }
@@ -133,6 +137,13 @@ impl Segment {
     pub fn steer(&mut self, mac: MacAddr, steering: Steering) {
         for station in self.stations.iter_mut().filter(|s| s.mac == mac) {
             station.steering = steering;
+        }
+    }
+
+    /// Verifies the checksums of all that the station at `mac` sends.
+    pub fn verify(&mut self, mac: MacAddr) {
+        for station in self.stations.iter_mut().filter(|s| s.mac == mac) {
+            station.verified = true;
         }
     }
 
@@ -149,7 +160,7 @@ impl Segment {
     /// Takes from the stations what they have sent. Returns whether there was any.
     ///
     /// # Panics
-    /// When somebody sent by a queue that is not there.
+    /// When somebody sent by a queue that is not there, or a wrong checksum where they are verified.
     pub fn collect(&mut self, now: Now) -> bool {
         let mut any = false;
         for from in 0..self.stations.len() {
@@ -157,7 +168,11 @@ impl Segment {
                 while let Some(frame) = self.stations[from].cables[queue].receive() {
                     assert!(queue < self.stations[from].queues, "sent without a queue");
                     any = true;
-                    self.launch(from, wire::Frame::data(&frame).to_vec(), now);
+                    let frame = wire::Frame::data(&frame).to_vec();
+                    if self.stations[from].verified {
+                        assert_sums_up(&frame);
+                    }
+                    self.launch(from, frame, now);
                 }
             }
         }

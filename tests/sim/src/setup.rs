@@ -9,6 +9,8 @@ use abi::policy::{
     TlsSettings, Trustpoint, UcServer,
 };
 
+use wire::TxChecksums;
+
 use crate::Steering;
 
 /// TCP port of SIP over TLS.
@@ -145,6 +147,8 @@ pub struct Setup {
     pub queues: Option<usize>,
     /// Which of them frames arrive at.
     pub steering: Steering,
+    /// The checksums that the proxy's ports fill in on the way out.
+    pub tx_checksums: TxChecksums,
     /// How phones reach the call manager.
     pub addressing: Addressing,
     /// Where connections to the call manager come from.
@@ -189,6 +193,7 @@ impl Default for Setup {
             workers: 1,
             queues: None,
             steering: Steering::default(),
+            tx_checksums: TxChecksums::NONE,
             addressing: Addressing::default(),
             source: Source::default(),
             cluster: Cluster::default(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use abi::Now;
-use wire::{MacAddr, NicInfo};
+use wire::{MacAddr, NicInfo, TxChecksums};
 
 use crate::host::{Host, HostSpec};
 use crate::segment::Segment;
@@ -67,17 +67,25 @@ impl World {
         HostId(id)
     }
 
-    /// Adds the proxy, with a port of so many queues on each of `devices`; `start` makes it from
+    /// Adds the proxy, with a port of so many queues on each of `devices`, which fills in
+    /// `tx_checksums`; `start` makes it from
     /// the cables of each worker.
     pub fn add_proxy(
         &mut self,
         devices: &[SegmentId],
         (workers, queues): (usize, usize),
+        tx_checksums: TxChecksums,
         start: impl FnOnce(Vec<Vec<wire::sim::SimNic>>, Now) -> Proxy,
     ) {
         let mut nics: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
         for (device, segment) in (0..).zip(devices) {
-            let cables = self.segments[segment.0].attach(proxy_info(device), workers, queues);
+            let info = NicInfo {
+                tx_checksums,
+                ..proxy_info(device)
+            };
+            let segment = &mut self.segments[segment.0];
+            let cables = segment.attach(info, workers, queues);
+            segment.verify(info.mac);
             for (nics, nic) in nics.iter_mut().zip(cables) {
                 nics.push(nic);
             }
@@ -222,6 +230,7 @@ const fn nic_info(last: u8) -> NicInfo {
         mtu: 1_500,
         has_rx: true,
         has_tx: true,
+        tx_checksums: TxChecksums::NONE,
     }
 }
 

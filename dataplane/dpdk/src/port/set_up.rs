@@ -5,7 +5,7 @@ use core::mem::MaybeUninit;
 use core::ptr;
 
 use dpdk_sys as sys;
-use wire::MacAddr;
+use wire::{MacAddr, TxChecksums};
 
 use super::{FRAME_OVERHEAD, PortConfig, Queues, SYMMETRIC_RSS_KEY};
 use crate::error::{PortStep, check};
@@ -13,6 +13,10 @@ use crate::{Errno, Pool, PortError};
 
 /// Octets of an RSS key where the port does not say.
 const RSS_KEY_LEN: u8 = 40;
+
+/// Checksums that a port is to fill in on the way out, as far as it can.
+const TX_CKSUM: u64 =
+    sys::UCP_TX_OFFLOAD_IPV4_CKSUM | sys::UCP_TX_OFFLOAD_UDP_CKSUM | sys::UCP_TX_OFFLOAD_TCP_CKSUM;
 
 /// Configures a probed port and sets up its queues.
 pub(super) fn set_up(port: u16, config: &PortConfig, pool: &Pool) -> Result<Queues, PortError> {
@@ -92,6 +96,7 @@ fn configure(
     };
     let conf = sys::ucp_port_conf {
         rx_offloads: caps.rx_offloads & sys::UCP_RX_OFFLOAD_CKSUM,
+        tx_offloads: caps.tx_offloads & TX_CKSUM,
         rss_types,
         rss_key: key.as_mut_ptr(),
         rss_key_len: key_len,
@@ -107,7 +112,16 @@ fn configure(
         rx,
         tx,
         rss: rss_types != 0,
+        tx_checksums: tx_checksums(conf.tx_offloads),
     })
+}
+
+const fn tx_checksums(offloads: u64) -> TxChecksums {
+    TxChecksums {
+        ipv4: offloads & sys::UCP_TX_OFFLOAD_IPV4_CKSUM != 0,
+        udp: offloads & sys::UCP_TX_OFFLOAD_UDP_CKSUM != 0,
+        tcp: offloads & sys::UCP_TX_OFFLOAD_TCP_CKSUM != 0,
+    }
 }
 
 /// Starts a port that is set up.

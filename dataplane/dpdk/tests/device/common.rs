@@ -40,6 +40,22 @@ pub(crate) fn with_eal<F: FnOnce(Eal)>(workers: usize, body: F) {
     );
 }
 
+/// Gives the calling thread a network namespace of its own, so that the machine's is left alone.
+pub(crate) fn own_namespace() {
+    // SAFETY: affects the calling thread only.
+    let rc = unsafe { libc::unshare(libc::CLONE_NEWNET) };
+    assert_eq!(rc, 0, "run as root");
+}
+
+/// Runs iproute2.
+pub(crate) fn ip(args: &str) {
+    let status = Command::new("ip")
+        .args(args.split_whitespace())
+        .status()
+        .unwrap();
+    assert!(status.success(), "ip {args}");
+}
+
 /// A closure's type is named after the function around it, which is the test.
 fn test_name<F>() -> &'static str {
     let path = any::type_name::<F>().split("::{{closure}}").next().unwrap();

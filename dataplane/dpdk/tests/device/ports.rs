@@ -1,9 +1,8 @@
 //! Ports and queues, on software devices.
 
-use std::process::Command;
 use std::thread;
 
-use crate::common::{burst, pool, tags, with_eal};
+use crate::common::{burst, ip, own_namespace, pool, tags, with_eal};
 use arrayvec::ArrayVec;
 use dpdk::{Eal, Mbuf, Pool, Port, PortConfig, PortError, PortQueues, ring};
 use wire::{Burst, Frame, Nic};
@@ -215,22 +214,11 @@ fn receiving_survives_an_empty_pool() {
     });
 }
 
-fn ip(args: &str) {
-    let status = Command::new("ip")
-        .args(args.split_whitespace())
-        .status()
-        .unwrap();
-    assert!(status.success(), "ip {args}");
-}
-
 /// Needs root, as the demo and any NIC do.
 #[test]
 fn af_packet_carries_frames_over_a_veth_pair() {
     with_eal(0, |eal| {
-        // A network namespace of this thread's own, so that the machine's is left alone.
-        // SAFETY: affects the calling thread only.
-        let rc = unsafe { libc::unshare(libc::CLONE_NEWNET) };
-        assert_eq!(rc, 0, "run as root");
+        own_namespace();
         ip("link add left type veth peer name right");
         ip("link set left addrgenmode none up");
         ip("link set right addrgenmode none up");

@@ -22,7 +22,7 @@ fn header(station: MacAddr) -> LinkHeader {
         vlan: None,
         ethertype: ethernet::IPV4,
     };
-    LinkHeader::new(0, 1500, &repr)
+    LinkHeader::new(0, 1500, TxChecksums::NONE, &repr)
 }
 
 fn ip(last: u8) -> core::net::IpAddr {

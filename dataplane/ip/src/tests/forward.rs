@@ -1,3 +1,4 @@
+use wire::RxChecksum;
 use wire::icmpv4::{Icmpv4Repr, unreachable};
 
 use super::*;
@@ -49,6 +50,28 @@ fn packet_goes_out_one_hop_poorer_in_the_other_vlan() {
         assert_eq!((packet.hop_limit, packet.dst_port), (63, 9));
         assert_eq!(bytes.len(), usize::from(packet.end), "padding is gone");
         assert_eq!(out.counted, [Counter::Forwarded]);
+    }
+}
+
+/// A guest of the same host may leave its checksum to whoever takes the packet further.
+#[test]
+fn checksum_that_was_left_to_us_is_filled_in() {
+    for (src, dst) in [
+        ("203.0.113.5:1", "10.0.0.8:9"),
+        ("[2001:db8:9::5]:1", "[2001:db8:1::8]:9"),
+    ] {
+        let bytes = framed(our_mac(0), peer_mac(7), None, &datagram(src, dst, 64, 5));
+        let packet = parsed(&bytes);
+        let mut unfilled = bytes.clone();
+        unfilled[usize::from(packet.l4) + 6] ^= 0xff;
+        for (word, is_right) in [(RxChecksum::Absent, true), (RxChecksum::Good, false)] {
+            let (mut stack, mut out) = (stack_with_peer(), Out::default());
+            let frame = SimFrame::from_bytes(&unfilled).with_checksums(RxChecksum::Good, word);
+            assert!(wire::parse(&frame).is_ok());
+            stack.forward(frame, packet, OUTSIDE, ms(0), &mut out);
+            let (_, sent) = out.only_frame();
+            assert_eq!(wire::parse(&SimFrame::from_bytes(&sent)).is_ok(), is_right);
+        }
     }
 }
 

@@ -4,9 +4,12 @@ use core::net::SocketAddr;
 
 use super::{HEADER_LEN, UdpChecksum, UdpRepr, nonzero};
 use crate::{
+    TxChecksums, TxOffload,
     checksum::{Sum, pseudo_header},
     field::put,
-    ipv4, ipv6, proto,
+    ipv4, ipv6,
+    offload::complete,
+    proto,
 };
 
 /// What the length field of an empty datagram's UDP header says.
@@ -81,6 +84,32 @@ impl UdpHeaders {
         } else {
             self.emit_v4(packet, traffic_class)
         }
+    }
+
+    /// As [`emit`](Self::emit), but leaves the checksums to the port that it is `able` to fill in,
+    /// and returns what it has to be asked for.
+    pub fn emit_for(
+        &self,
+        packet: &mut [u8],
+        traffic_class: u8,
+        able: TxChecksums,
+    ) -> Option<TxOffload> {
+        let len = self.headers_len();
+        packet
+            .get_mut(..len)?
+            .copy_from_slice(self.octets.get(..len)?);
+        let l4 = len - HEADER_LEN;
+        let udp_len = u16::try_from(packet.len() - l4).ok()?;
+        put(packet, l4 + 4, udp_len.to_be_bytes())?;
+        if len == HEADERS_V4 {
+            let total_len = u16::try_from(packet.len()).ok()?;
+            put(packet, 1, [traffic_class])?;
+            put(packet, 2, total_len.to_be_bytes())?;
+        } else {
+            put(packet, 0, [0x60 | traffic_class >> 4, traffic_class << 4])?;
+            put(packet, 4, udp_len.to_be_bytes())?;
+        }
+        complete(packet, l4, proto::UDP, able)
     }
 
     #[inline]

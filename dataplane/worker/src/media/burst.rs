@@ -222,11 +222,13 @@ impl<F: Frame> MediaEngine<F> {
             };
             let exit = open.exits[leg.other()].to(&path, stack, now);
             let exit = exit.and_then(|exit| {
-                exit.address(&mut waiting.frame, waiting.traffic_class)?;
+                exit.make_room(&mut waiting.frame)?;
                 Ok(exit)
             });
             match exit {
-                Ok(exit) => exit.send(waiting.frame, &path, stack, out, now),
+                Ok(exit) => {
+                    exit.send(waiting.frame, waiting.traffic_class, &path, stack, out, now);
+                }
                 Err(reason) => {
                     waiting.refuse(open, reason, counters);
                     continue;

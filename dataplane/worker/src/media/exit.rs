@@ -5,8 +5,8 @@ use core::num::NonZeroU32;
 use abi::{Now, Reason};
 use ip::{Egress, HopId, Stack};
 use media::{Component, Path};
-use wire::Frame;
 use wire::udp::UdpHeaders;
+use wire::{Frame, TxOffload};
 
 /// Hops that a packet may take from here; it begins anew at a media termination.
 const HOP_LIMIT: u8 = 64;
@@ -66,33 +66,51 @@ impl Exit {
         })
     }
 
-    /// Puts IP and UDP headers ahead of a payload.
+    /// Makes room for IP and UDP headers ahead of a payload.
     ///
     /// # Errors
-    /// There is no room for them.
+    /// There is none.
     #[inline]
-    pub(super) fn address<F: Frame>(&self, frame: &mut F, traffic_class: u8) -> Result<(), Reason> {
-        let has_room = frame.prepend(self.headers.headers_len());
-        let written = self.headers.emit(frame.data_mut(), traffic_class);
-        if has_room && written.is_some() {
+    pub(super) fn make_room<F: Frame>(&self, frame: &mut F) -> Result<(), Reason> {
+        if frame.prepend(self.headers.headers_len()) {
             Ok(())
         } else {
             Err(Reason::NoBuffer)
         }
     }
 
-    /// Sends an addressed packet by the hop that is remembered, or by the one that is found.
+    /// Writes the headers of a packet with room for them, and sends it by the hop that is
+    /// remembered, or by the one that is found.
     #[inline]
     pub(super) fn send<F: Frame>(
         &mut self,
-        packet: F,
+        mut packet: F,
+        traffic_class: u8,
         path: &Path,
         stack: &mut Stack<F>,
         out: &mut impl Egress<F>,
         now: Now,
     ) {
-        match stack.link_header(self.hop) {
-            Some(header) => header.send(packet, out),
+        let link = stack.link_header(self.hop);
+        if let Some(link) = &link
+            && !link.tx_checksums.is_none()
+        {
+            let able = link.tx_checksums;
+            let bytes = packet.data_mut();
+            return match self.headers.emit_for(bytes, traffic_class, able) {
+                Some(offload) => link.send(packet, offload, out),
+                None => out.refuse(Reason::NoBuffer),
+            };
+        }
+        if self
+            .headers
+            .emit(packet.data_mut(), traffic_class)
+            .is_none()
+        {
+            return out.refuse(Reason::NoBuffer);
+        }
+        match link {
+            Some(link) => link.send(packet, TxOffload::NONE, out),
             None => self.find_hop(packet, path, stack, out, now),
         }
     }

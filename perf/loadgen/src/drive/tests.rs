@@ -34,6 +34,7 @@ fn info(last: u8) -> NicInfo {
         mtu: 1500,
         has_rx: true,
         has_tx: true,
+        tx_checksums: wire::TxChecksums::NONE,
     }
 }
 

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::mem;
 
-use wire::{Burst, Frame, Nic, NicInfo, RxChecksum};
+use wire::{Burst, Frame, Nic, NicInfo, RxChecksum, TxOffload};
 
 /// Room ahead of the data, as DPDK leaves it.
 const HEADROOM: usize = 128;
@@ -113,6 +113,9 @@ impl Frame for MemFrame {
     fn rx_l4_checksum(&self) -> RxChecksum {
         RxChecksum::Good
     }
+
+    /// Never asked: the port fills in nothing.
+    fn set_tx_offload(&mut self, _: u8, _: TxOffload) {}
 
     fn prefetch(&self) {}
 }

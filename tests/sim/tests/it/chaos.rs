@@ -9,8 +9,9 @@ use sim::{
     Addressing, Call, Cluster, ConnId, DESK, DESK_RTP, Family, HostId, Lab, MANAGER, PHONE,
     PHONE_RTP, Random, STRANGER, Setup, Source, Steering, Weather,
 };
+use wire::TxChecksums;
 
-use crate::common::seeds;
+use crate::common::{ALL_CHECKSUMS, seeds};
 
 const SUITE: Suite = Suite::AesCm128HmacSha1_80;
 
@@ -42,6 +43,7 @@ impl Chaos {
                 ..TcpSettings::default()
             },
             steering: [Steering::Symmetric, Steering::Next, Steering::Spray][pick(3)],
+            tx_checksums: [TxChecksums::NONE, ALL_CHECKSUMS][pick(2)],
             addressing: [Addressing::Transparent, Addressing::StaticNat][pick(2)],
             source: [Source::Client, Source::Proxy][pick(2)],
             cluster: [Cluster::Nonsecure, Cluster::Encrypted][pick(2)],

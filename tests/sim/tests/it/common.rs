@@ -4,6 +4,14 @@ use std::ops::Range;
 
 use abi::Counter;
 use sim::{Lab, Setup, Steering};
+use wire::TxChecksums;
+
+/// A port that fills in every checksum.
+pub(crate) const ALL_CHECKSUMS: TxChecksums = TxChecksums {
+    ipv4: true,
+    udp: true,
+    tcp: true,
+};
 
 /// What moves when a phone with a certificate is connected to a nonsecure cluster.
 pub(crate) const OPENED: [(Counter, u64); 6] = [
@@ -20,21 +28,25 @@ pub(crate) const CLOSED: [(Counter, u64); 2] =
     [(Counter::SessionsClosed, 1), (Counter::PermitsReturned, 3)];
 
 /// Tells a story with one worker, with two that frames reach rightly and wrongly, and with three
-/// of which only one has a queue.
+/// of which only one has a queue; on ports that fill in checksums, and on ports that do not.
 pub(crate) fn each_way(setup: &Setup, story: impl Fn(Lab)) {
     let ways = [
-        (1, 1, Steering::Symmetric),
-        (2, 2, Steering::Symmetric),
-        (2, 2, Steering::Next),
-        (2, 2, Steering::Spray),
-        (3, 1, Steering::Symmetric),
+        (1, 1, Steering::Symmetric, TxChecksums::NONE),
+        (1, 1, Steering::Symmetric, ALL_CHECKSUMS),
+        (2, 2, Steering::Symmetric, TxChecksums::NONE),
+        (2, 2, Steering::Next, ALL_CHECKSUMS),
+        (2, 2, Steering::Spray, TxChecksums::NONE),
+        (3, 1, Steering::Symmetric, ALL_CHECKSUMS),
     ];
-    for (workers, queues, steering) in ways {
-        println!("with {workers} workers, {queues} queues, frames by {steering:?}");
+    for (workers, queues, steering, tx_checksums) in ways {
+        println!(
+            "with {workers} workers, {queues} queues, frames by {steering:?}, {tx_checksums:?}"
+        );
         story(Lab::new(Setup {
             workers,
             queues: Some(queues),
             steering,
+            tx_checksums,
             ..setup.clone()
         }));
     }

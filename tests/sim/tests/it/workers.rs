@@ -2,6 +2,9 @@
 
 use abi::{Counter, Suite};
 use sim::{Lab, PHONE, Setup, Steering};
+use wire::TxChecksums;
+
+use crate::common::ALL_CHECKSUMS;
 
 const SUITE: Suite = Suite::AesCm128HmacSha1_80;
 
@@ -100,5 +103,26 @@ fn worker_without_a_queue_sends_by_another() {
     );
     for call in &mut calls {
         lab.hang_up(call);
+    }
+}
+
+#[test]
+fn ports_are_asked_for_the_checksums_that_they_fill_in_and_no_others() {
+    for (workers, queues) in [(1, 1), (3, 1)] {
+        for (tx_checksums, is_able) in [(TxChecksums::NONE, false), (ALL_CHECKSUMS, true)] {
+            let mut lab = Lab::new(Setup {
+                workers,
+                queues: Some(queues),
+                tx_checksums,
+                ..Setup::default()
+            });
+            let mut call = lab.call_inside(SUITE);
+            lab.talk(&mut call, 2);
+            lab.hang_up(&mut call);
+            // Every frame of TCP and UDP but those that waited for a neighbour.
+            for cable in &lab.proxy().cables()[..2] {
+                assert_eq!(cable.filled_frames() > 10, is_able, "{workers} workers");
+            }
+        }
     }
 }

@@ -104,6 +104,7 @@ impl Bench {
             mtu: 1500,
             has_rx: true,
             has_tx: true,
+            tx_checksums: wire::TxChecksums::NONE,
         };
         let mut stack = Stack::new(Limits::default());
         let outside = interface(0, ["198.51.100.1", "2001:db8:1::1"]);
