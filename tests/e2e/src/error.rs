@@ -38,6 +38,14 @@ pub enum Failure {
     /// Something happened that must not, or differs from what it must be.
     #[error("{0}")]
     Unexpected(String),
+    /// A story that is told in several ways failed in one of them.
+    #[error("with {workers} workers: {failure}")]
+    With {
+        /// How many workers.
+        workers: u16,
+        /// What failed.
+        failure: Box<Failure>,
+    },
     /// The operator pressed Ctrl-C.
     #[error("interrupted")]
     Interrupted,

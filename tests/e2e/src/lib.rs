@@ -6,7 +6,7 @@
 //! | variable | meaning |
 //! |---|---|
 //! | `UCP_BINARIES` | folder of the binaries under test, in place of the release build |
-//! | `UCP_WORKERS` | poll-mode workers where a test does not care, in place of one |
+//! | `UCP_WORKERS` | tells every story with so many workers only, in place of one and then two |
 //! | `UCP_KEEP` | keeps every lab's folder as `ucp-kept-…`, not only those of failed tests |
 //!
 //! Deliberately absent: sleeps in place of conditions ([`wait`] has the only one), and skipping:

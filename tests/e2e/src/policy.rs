@@ -20,7 +20,7 @@ pub enum Source {
 /// What differs between runs.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// Poll-mode workers; `UCP_WORKERS` sets how many where a test does not care.
+    /// Poll-mode workers; tests set them by [`each_way`](crate::scenario::each_way).
     pub workers: u16,
     /// Handshake threads.
     pub handshake_threads: u16,
@@ -41,7 +41,7 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
-            workers: workers(),
+            workers: 1,
             handshake_threads: 1,
             secure: false,
             source: Source::Client,
@@ -51,11 +51,6 @@ impl Default for Policy {
             more: String::new(),
         }
     }
-}
-
-fn workers() -> u16 {
-    let wanted = std::env::var("UCP_WORKERS").ok();
-    wanted.and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
 /// Hugepages of 2 MiB that the dataplane of the lab takes at most.

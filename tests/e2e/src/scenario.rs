@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::baresip::Answer;
 use crate::call::{check, dial, hang_up, heard, talk, whole};
-use crate::error::Result;
+use crate::error::{Failure, Result};
 use crate::lab::{Lab, Router};
 use crate::show::Counters;
 use crate::stage::{Setting, Stage};
@@ -12,11 +12,40 @@ use crate::stage::{Setting, Stage};
 /// Talk in a test's call.
 pub const TALK: Duration = Duration::from_secs(2);
 
-/// Sets a stage, lets `act` play on it, and checks that nothing is left behind.
+/// Tells a story with one worker, and with two between which the kernel spreads the frames. With
+/// `UCP_WORKERS` in the environment, with so many only.
+///
+/// # Errors
+/// What fails first, and with how many workers.
+pub fn each_way(setting: &Setting, story: impl Fn(&Setting) -> Result<()>) -> Result<()> {
+    let only = std::env::var("UCP_WORKERS").ok();
+    let ways = match only.and_then(|text| text.parse().ok()) {
+        Some(workers) => vec![workers],
+        None => vec![1, 2],
+    };
+    ways.into_iter().try_for_each(|workers| {
+        let mut setting = setting.clone();
+        setting.policy.workers = workers;
+        story(&setting).map_err(|failure| Failure::With {
+            workers,
+            failure: Box::new(failure),
+        })
+    })
+}
+
+/// Sets a stage [`each_way`], lets `act` play on it, and checks that nothing is left behind.
 ///
 /// # Errors
 /// What fails first.
-pub fn on_stage(setting: &Setting, act: impl FnOnce(&mut Stage<'_>) -> Result<()>) -> Result<()> {
+pub fn on_stage(setting: &Setting, act: impl Fn(&mut Stage<'_>) -> Result<()>) -> Result<()> {
+    each_way(setting, |setting| on_one_stage(setting, &act))
+}
+
+/// Sets one stage just so, lets `act` play on it, and checks that nothing is left behind.
+///
+/// # Errors
+/// What fails first.
+pub fn on_one_stage(setting: &Setting, act: impl Fn(&mut Stage<'_>) -> Result<()>) -> Result<()> {
     Lab::run(Router::Proxy, |lab| {
         let mut stage = Stage::set(lab, setting)?;
         act(&mut stage)?;
@@ -35,7 +64,7 @@ pub fn calls_both_ways(stage: &mut Stage<'_>) -> Result<()> {
     stage.wait_media_closed()
 }
 
-/// Lets `act` play while a call is up, which must not notice: both phones hear the other's tone
+/// Lets `act` play [`each_way`] while a call is up, which must not notice: both phones hear the other's tone
 /// without a gap, and no packet of theirs is refused.
 ///
 /// `act` gets the counters as they were before it.
@@ -44,7 +73,7 @@ pub fn calls_both_ways(stage: &mut Stage<'_>) -> Result<()> {
 /// What fails first.
 pub fn during_a_call(
     setting: &Setting,
-    act: impl FnOnce(&mut Stage<'_>, &Counters) -> Result<()>,
+    act: impl Fn(&mut Stage<'_>, &Counters) -> Result<()>,
 ) -> Result<()> {
     on_stage(setting, |stage| {
         let (mut outside, mut inside) = stage.parties();

@@ -78,6 +78,8 @@ pub struct Stage<'l> {
     pub manager: Kamailio,
     /// The lab.
     pub lab: &'l Lab,
+    /// How the stage is set.
+    pub setting: Setting,
     /// Where phones outside find the call manager.
     pub target: SocketAddr,
     /// The outside phone's certificate.
@@ -120,6 +122,7 @@ impl<'l> Stage<'l> {
             proxy,
             manager,
             lab,
+            setting: setting.clone(),
             target,
             identity,
             trunk: None,

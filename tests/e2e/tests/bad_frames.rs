@@ -68,15 +68,11 @@ impl Base {
 }
 
 /// The frame is counted as `counter`.
-fn counted(counter: &str, frame: impl FnOnce(&Base) -> Frame) -> Result<()> {
+fn counted(counter: &str, frame: impl Fn(&Base) -> Frame) -> Result<()> {
     counted_under(&Setting::default(), counter, frame)
 }
 
-fn counted_under(
-    setting: &Setting,
-    counter: &str,
-    frame: impl FnOnce(&Base) -> Frame,
-) -> Result<()> {
+fn counted_under(setting: &Setting, counter: &str, frame: impl Fn(&Base) -> Frame) -> Result<()> {
     during_a_call(setting, |stage, before| {
         send(&stage.lab.outside, &[frame(&Base::of(stage)?)])?;
         stage.wait_counted(before, counter)

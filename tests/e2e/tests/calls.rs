@@ -28,25 +28,6 @@ fn encrypted_cluster() -> Result<()> {
 }
 
 #[test]
-fn nonsecure_cluster_on_two_workers() -> Result<()> {
-    let policy = Policy {
-        workers: 2,
-        ..Policy::default()
-    };
-    on_stage(&with_policy(policy), calls_both_ways)
-}
-
-#[test]
-fn encrypted_cluster_on_two_workers() -> Result<()> {
-    let policy = Policy {
-        workers: 2,
-        secure: true,
-        ..Policy::default()
-    };
-    on_stage(&with_policy(policy), calls_both_ways)
-}
-
-#[test]
 fn handshakes_on_the_worker_itself() -> Result<()> {
     let policy = Policy {
         handshake_threads: 0,

@@ -2,7 +2,7 @@
 
 use e2e::call::{check, dial, hang_up, heard, talk};
 use e2e::error::{Result, ensure};
-use e2e::scenario::{TALK, answered_by_hand, on_stage};
+use e2e::scenario::{TALK, answered_by_hand, each_way, on_stage};
 use e2e::show::{Stream, streams};
 use e2e::stage::{INSIDE, OUTSIDE, Setting, Stage};
 use e2e::wait::{STEP, until};
@@ -158,8 +158,8 @@ fn answered_by_hand_and_ended_by_the_callee() -> Result<()> {
 #[test]
 fn phone_that_vanishes_frees_its_session_and_media() -> Result<()> {
     use e2e::lab::{Lab, Router};
-    Lab::run(Router::Proxy, |lab| {
-        let mut stage = Stage::set(lab, &Setting::default())?;
+    let story = |setting: &Setting, lab: &Lab| {
+        let mut stage = Stage::set(lab, setting)?;
         let (mut outside, mut inside) = stage.parties();
         dial(&mut outside, &mut inside)?;
         talk(&outside, &inside, TALK)?;
@@ -180,5 +180,8 @@ fn phone_that_vanishes_frees_its_session_and_media() -> Result<()> {
             "the phone registered more than once".to_owned()
         })?;
         stage.proxy.check_running()
+    };
+    each_way(&Setting::default(), |setting| {
+        Lab::run(Router::Proxy, |lab| story(setting, lab))
     })
 }

@@ -10,10 +10,9 @@ use e2e::stage::{INSIDE, Setting, Stage};
 use e2e::tls_peer::TlsPeer;
 use e2e::wait::{STEP, until};
 
-fn limited(limits: &str, workers: u16) -> Setting {
+fn limited(limits: &str) -> Setting {
     Setting {
         policy: Policy {
-            workers,
             more: format!("limits:\n  {limits}\n"),
             ..Policy::default()
         },
@@ -36,7 +35,7 @@ fn connect_as(stage: &Stage<'_>, identity: &Identity) -> Result<TlsPeer> {
 
 /// The outside phone holds the only unit; one more session is refused as `counter` says.
 fn one_more_is_refused(limits: &str, counter: &str) -> Result<()> {
-    during_a_call(&limited(limits, 1), |stage, before| {
+    during_a_call(&limited(limits), |stage, before| {
         let mut peer = connect(stage)?;
         peer.wait_closed()?;
         stage.wait_counted(before, counter)?;
@@ -62,7 +61,7 @@ fn phone_proxy_sessions() -> Result<()> {
 
 #[test]
 fn calls_with_srtp() -> Result<()> {
-    on_stage(&limited("srtp_sessions: 0", 1), |stage| {
+    on_stage(&limited("srtp_sessions: 0"), |stage| {
         let before = stage.proxy.counters()?;
         stage.outside.dial(INSIDE.0)?;
         stage.outside.wait_closed()?;
@@ -72,9 +71,9 @@ fn calls_with_srtp() -> Result<()> {
 }
 
 #[test]
-fn two_workers_admit_exactly_one_at_the_last_unit() -> Result<()> {
+fn exactly_one_is_admitted_at_the_last_unit() -> Result<()> {
     const AT_ONCE: usize = 12;
-    on_stage(&limited("uc_sessions: 2", 2), |stage| {
+    on_stage(&limited("uc_sessions: 2"), |stage| {
         let before = stage.proxy.counters()?;
         let identity = stage.lab.authority.issue(&Request::phone("another"))?;
         let peers: Result<Vec<TlsPeer>> =

@@ -6,7 +6,7 @@ use e2e::kamailio::Kamailio;
 use e2e::lab::{Host, Lab, Router};
 use e2e::policy::Policy;
 use e2e::proxy::Proxy;
-use e2e::scenario::{TALK, calls_both_ways, during_a_call, on_stage};
+use e2e::scenario::{TALK, calls_both_ways, during_a_call, each_way, on_stage};
 use e2e::show::sessions;
 use e2e::stage::{OUTSIDE, Setting, Stage, outside_phone};
 use e2e::tls_peer::TlsPeer;
@@ -14,19 +14,20 @@ use e2e::wait::STEP;
 
 #[test]
 fn control_may_start_first() -> Result<()> {
-    Lab::run(Router::Proxy, |lab| {
-        let setting = Setting::default();
-        let manager = Kamailio::start(lab)?;
-        let mut proxy = Proxy::prepare(lab, &setting.policy)?;
-        proxy.start_control()?;
-        // Long enough that it has looked for the dataplane in vain.
-        e2e::wait::let_pass(std::time::Duration::from_secs(1))?;
-        proxy.check_running()?;
-        proxy.start_dataplane()?;
-        proxy.wait_ready()?;
-        let mut stage = Stage::with_phones(lab, &setting, manager, proxy)?;
-        calls_both_ways(&mut stage)?;
-        stage.strike().map(drop)
+    each_way(&Setting::default(), |setting| {
+        Lab::run(Router::Proxy, |lab| {
+            let manager = Kamailio::start(lab)?;
+            let mut proxy = Proxy::prepare(lab, &setting.policy)?;
+            proxy.start_control()?;
+            // Long enough that it has looked for the dataplane in vain.
+            e2e::wait::let_pass(std::time::Duration::from_secs(1))?;
+            proxy.check_running()?;
+            proxy.start_dataplane()?;
+            proxy.wait_ready()?;
+            let mut stage = Stage::with_phones(lab, setting, manager, proxy)?;
+            calls_both_ways(&mut stage)?;
+            stage.strike().map(drop)
+        })
     })
 }
 
@@ -72,8 +73,7 @@ fn control_that_comes_back_keeps_the_counts() -> Result<()> {
 
 #[test]
 fn phones_come_back_after_the_dataplane_died() -> Result<()> {
-    let setting = Setting::default();
-    on_stage(&setting, |stage| {
+    on_stage(&Setting::default(), |stage| {
         calls_both_ways(stage)?;
         let mut forgotten = TlsPeer::connect(
             &stage.lab.outside,
@@ -93,7 +93,7 @@ fn phones_come_back_after_the_dataplane_died() -> Result<()> {
         stage.outside.kill()?;
         stage.outside = outside_phone(
             stage.lab,
-            &setting,
+            &stage.setting,
             OUTSIDE,
             Host::OutsidePhone,
             &stage.identity,
@@ -109,7 +109,7 @@ fn policy_applied_in_a_call_holds_for_the_next_one() -> Result<()> {
     during_a_call(&Setting::default(), |stage, _| {
         let policy = Policy {
             more: "limits:\n  uc_sessions: 7\n".to_owned(),
-            ..Policy::default()
+            ..stage.setting.policy.clone()
         };
         stage.proxy.set_policy(&policy)?;
         stage.proxy.apply()?;
@@ -125,7 +125,7 @@ fn bad_policy_is_refused_whole() -> Result<()> {
         let policy = Policy {
             more: "limits:\n  uc_sessions: 0\nroutes:\n  - { to: nowhere, via: 192.0.2.300 }\n"
                 .to_owned(),
-            ..Policy::default()
+            ..stage.setting.policy.clone()
         };
         stage.proxy.set_policy(&policy)?;
         let refused = stage.proxy.apply();

@@ -4,7 +4,7 @@
 use e2e::certs::Request;
 use e2e::error::{Failure, Result, ensure};
 use e2e::policy::Policy;
-use e2e::scenario::{calls_both_ways, on_stage};
+use e2e::scenario::{calls_both_ways, on_one_stage};
 use e2e::show::sessions;
 use e2e::sip::Script;
 use e2e::stage::{Setting, Stage};
@@ -56,7 +56,7 @@ fn unreadable(error: std::net::AddrParseError) -> Failure {
 
 #[test]
 fn both_workers_serve_sessions_and_calls_go_on() -> Result<()> {
-    on_stage(&on_two_workers(), |stage| {
+    on_one_stage(&on_two_workers(), |stage| {
         let peers = spread(stage)?;
         let counters = stage.proxy.counters()?;
         ensure(counters.value("handoff-in") != 0, || {
