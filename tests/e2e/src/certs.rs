@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
+    SanType, SerialNumber, date_time_ymd,
 };
 
 use crate::error::{Failure, Result};
@@ -19,6 +20,8 @@ pub struct Identity {
     pub key: PathBuf,
     /// Both in one file, as baresip wants them.
     pub both: PathBuf,
+    /// Serial number of the certificate.
+    pub serial: Vec<u8>,
 }
 
 /// What a certificate says.
@@ -125,7 +128,7 @@ impl Authority {
     /// When a key cannot be made or a file cannot be written.
     pub fn issue(&self, request: &Request<'_>) -> Result<Identity> {
         let key = KeyPair::generate().map_err(failed)?;
-        let cert = params(request)?
+        let cert = params(request, &key)?
             .signed_by(&key, &self.issuer)
             .map_err(failed)?;
         self.store(request.name, &cert.pem(), &key)
@@ -137,8 +140,33 @@ impl Authority {
     /// When a key cannot be made or a file cannot be written.
     pub fn self_signed(&self, request: &Request<'_>) -> Result<Identity> {
         let key = KeyPair::generate().map_err(failed)?;
-        let cert = params(request)?.self_signed(&key).map_err(failed)?;
+        let cert = params(request, &key)?.self_signed(&key).map_err(failed)?;
         self.store(request.name, &cert.pem(), &key)
+    }
+
+    /// Revokes a certificate: writes a list that names it alone, PEM.
+    ///
+    /// # Errors
+    /// When the list cannot be signed or written.
+    pub fn revoke(&self, identity: &Identity) -> Result<PathBuf> {
+        let revoked = RevokedCertParams {
+            serial_number: SerialNumber::from(identity.serial.clone()),
+            revocation_time: date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(2049, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: vec![revoked],
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = list.signed_by(&self.issuer).map_err(failed)?;
+        let path = self.dir.join("crl.pem");
+        write(&path, &list.pem().map_err(failed)?)?;
+        Ok(path)
     }
 
     fn store(&self, name: &str, cert_pem: &str, key: &KeyPair) -> Result<Identity> {
@@ -147,6 +175,7 @@ impl Authority {
             cert: path(""),
             key: path("-key"),
             both: path("-both"),
+            serial: serial(key),
         };
         let key_pem = key.serialize_pem();
         write(&identity.cert, cert_pem)?;
@@ -156,8 +185,19 @@ impl Authority {
     }
 }
 
-fn params(request: &Request<'_>) -> Result<CertificateParams> {
+/// A number that no other certificate has: one made of its key.
+fn serial(key: &KeyPair) -> Vec<u8> {
+    key.public_key_raw()
+        .iter()
+        .skip(1)
+        .take(16)
+        .copied()
+        .collect()
+}
+
+fn params(request: &Request<'_>, key: &KeyPair) -> Result<CertificateParams> {
     let mut params = CertificateParams::default();
+    params.serial_number = Some(SerialNumber::from(serial(key)));
     params
         .distinguished_name
         .push(DnType::OrganizationName, "ucproxy e2e");

@@ -1,7 +1,7 @@
 //! The policy that the proxy runs with in the lab.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::certs::{Identity, Request};
 use crate::error::Result;
@@ -30,6 +30,8 @@ pub struct Policy {
     pub source: Source,
     /// VLAN of the inside network, if its frames are tagged.
     pub inside_vlan: Option<u16>,
+    /// Revocation list of the lab's authority.
+    pub crl: Option<PathBuf>,
     /// Cryptography of TLS.
     pub provider: &'static str,
     /// Further keys of the `tls` section, YAML.
@@ -46,6 +48,7 @@ impl Default for Policy {
             secure: false,
             source: Source::Client,
             inside_vlan: None,
+            crl: None,
             provider: "aws-lc-rs",
             tls: String::new(),
             more: String::new(),
@@ -68,6 +71,8 @@ impl Policy {
             NONSECURE_SERVER
         };
         let vlan = self.inside_vlan.map(|vlan| format!("    vlan: {vlan}"));
+        let crl = self.crl.as_ref();
+        let crl = crl.map(|path| format!("    crl: [{}]", path.display()));
         let hugepages = HUGEPAGES <= free_hugepages();
         let own = [
             ("WORKERS", self.workers.to_string()),
@@ -79,6 +84,7 @@ impl Policy {
             ("PROVIDER", self.provider.to_owned()),
             ("TLS", self.tls.clone()),
             ("MORE", self.more.clone()),
+            ("CRL", crl.unwrap_or_default()),
             ("CA", lab.authority.ca().display().to_string()),
             ("CERT", identity.cert.display().to_string()),
             ("KEY", identity.key.display().to_string()),
@@ -125,11 +131,11 @@ const SECURE_SERVER: &str =
 ///
 /// # Errors
 /// When it cannot be made.
-pub fn proxy_identity(lab: &Lab) -> Result<Identity> {
+pub fn proxy_identity(lab: &Lab, name: &str) -> Result<Identity> {
     let hosts = [Host::Manager, Host::Mapped];
     let names = hosts.map(|host| [host.v4().to_string(), host.v6().to_string()]);
     let names: Vec<&str> = names.iter().flatten().map(String::as_str).collect();
-    lab.authority.issue(&Request::server("proxy", &names))
+    lab.authority.issue(&Request::server(name, &names))
 }
 
 fn free_hugepages() -> u64 {

@@ -1,5 +1,6 @@
 //! The proxy's processes in the lab.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ impl<'l> Proxy<'l> {
             binaries: binaries()?,
             runtime_dir: lab.subdir("proxy/run")?,
             config: dir.join("ucproxy.yaml"),
-            identity: proxy_identity(lab)?,
+            identity: proxy_identity(lab, "proxy")?,
             control: None,
             dataplane: None,
         };
@@ -65,6 +66,21 @@ impl<'l> Proxy<'l> {
     /// When the file cannot be written.
     pub fn set_policy(&self, policy: &Policy) -> Result<()> {
         policy.write(self.lab, &self.identity, &self.config)
+    }
+
+    /// Puts another certificate and key, for `name`, into the files of the proxy's own.
+    ///
+    /// # Errors
+    /// When they cannot be made or written.
+    pub fn renew_identity(&self, name: &str) -> Result<()> {
+        let renewed = proxy_identity(self.lab, name)?;
+        for (from, to) in [
+            (&renewed.cert, &self.identity.cert),
+            (&renewed.key, &self.identity.key),
+        ] {
+            fs::copy(from, to).map_err(|error| Failure::io("renew", to, error))?;
+        }
+        Ok(())
     }
 
     /// Starts the dataplane.

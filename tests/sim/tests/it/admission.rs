@@ -45,17 +45,17 @@ fn second_is_turned_away(setup: &Setup, reason: Reason) {
 }
 
 #[test]
-fn tls_limit_turns_the_next_phone_away() {
+fn l10_l22_tls_limit_turns_the_next_phone_away() {
     second_is_turned_away(&limited(|l| l.tls_sessions = 1), Reason::LimitTlsSessions);
 }
 
 #[test]
-fn uc_limit_turns_the_next_phone_away() {
+fn l05_l22_uc_limit_turns_the_next_phone_away() {
     second_is_turned_away(&limited(|l| l.uc_sessions = 1), Reason::LimitUcSessions);
 }
 
 #[test]
-fn phone_proxy_limit_turns_the_next_phone_away() {
+fn l07_phone_proxy_limit_turns_the_next_phone_away() {
     let setup = limited(|l| l.phone_proxy_sessions = 1);
     second_is_turned_away(&setup, Reason::LimitPhoneProxySessions);
 }
@@ -98,7 +98,7 @@ fn half_open_handshakes_are_bounded() {
 }
 
 #[test]
-fn limit_holds_exactly_when_many_come_at_once() {
+fn l31_limit_holds_exactly_when_many_come_at_once() {
     each_way(&limited(|l| l.uc_sessions = 10), |mut lab| {
         let conns: Vec<_> = (0..25).map(|_| lab.dial()).collect();
         lab.settle();
@@ -114,7 +114,7 @@ fn limit_holds_exactly_when_many_come_at_once() {
 }
 
 #[test]
-fn lower_limit_lets_live_sessions_be_and_a_higher_one_holds_at_once() {
+fn l22_l23_lower_limit_lets_live_sessions_be_and_a_higher_one_holds_at_once() {
     let mut lab = Lab::new(Setup::default());
     let limit = |n| Limits {
         uc_sessions: n,
