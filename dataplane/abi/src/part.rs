@@ -143,8 +143,8 @@ impl Part for IpAddr {
 
     fn put(&self, writer: &mut Writer<'_>) {
         let ip = match *self {
-            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
-            IpAddr::V6(v6) => v6,
+            Self::V4(v4) => v4.to_ipv6_mapped(),
+            Self::V6(v6) => v6,
         };
         let bits = u128::from(ip);
         writer.word(u64::try_from(bits >> 64).unwrap_or(0));

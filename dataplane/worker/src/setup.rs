@@ -200,9 +200,8 @@ impl<N: Nic> Worker<N> {
             policy,
             entropy,
         };
-        worker
-            .media
-            .configure(&worker.policy.image.media, worker.policy.image.rtp);
+        let image = &worker.policy.image;
+        worker.media.configure(&image.media, image.rtp);
         worker.layout.acknowledge(id, worker.policy.generation);
         Ok(worker)
     }
