@@ -119,8 +119,7 @@ impl Link {
             return Progress::Refused;
         }
         let workers = self.layout.workers_running();
-        let obeys = |worker| self.layout.acknowledged(worker) >= generation;
-        if workers > 0 && (0..workers).all(obeys) {
+        if self.layout.acknowledgements().by_all(workers, generation) {
             Progress::Acknowledged
         } else {
             Progress::Waiting

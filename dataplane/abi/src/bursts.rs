@@ -1,6 +1,6 @@
 //! How full a worker's receive bursts are. One thread writes; anyone reads.
 
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::sync::{AtomicU64, Ordering::Relaxed};
 
 /// Most frames of a burst in each class: powers of two, so that a class doubles the one before.
 pub const BURST_BOUNDS: [u64; 6] = [1, 2, 4, 8, 16, 32];

@@ -1,6 +1,6 @@
 //! Counters that are not refusals, and the block that holds both kinds for one worker.
 
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::sync::{AtomicU64, Ordering::Relaxed};
 
 use crate::Reason;
 

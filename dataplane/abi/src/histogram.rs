@@ -1,6 +1,6 @@
 //! A log-linear histogram of nanoseconds in shared memory. One thread writes; anyone reads.
 
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::sync::{AtomicU64, Ordering::Relaxed};
 
 use crate::digest::{self, Field};
 

@@ -8,7 +8,7 @@
 //! ```
 //! All offsets are in words of eight octets and on cache lines.
 
-use core::sync::atomic::{
+use crate::sync::{
     AtomicU64,
     Ordering::{Acquire, Release},
 };
@@ -20,7 +20,7 @@ use crate::digest::{self, Field};
 use crate::histogram::{HISTOGRAM_WORDS, Histogram};
 use crate::id::LayoutId;
 use crate::limits::{LIMITS_WORDS, LimitWords};
-use crate::publish::{PolicySlots, publish_words};
+use crate::publish::{ACK_WORDS, Acknowledgements, PolicySlots, publish_words};
 use crate::records::{
     self, DEVICE_WORDS, NEIGHBOR_WORDS, PROCESS_WORDS, SESSION_WORDS, STREAM_WORDS, WORKER_WORDS,
 };
@@ -82,7 +82,7 @@ pub(crate) const AREAS: &[Field] = &[
     Field::area("process", PROCESS_WORDS, records::PROCESS),
     Field::area("device", DEVICE_WORDS, records::DEVICE),
     Field::area("devices", DEVICE_WORDS * Shape::DEVICES, &[]),
-    Field::area("acknowledgement", LINE_WORDS, &[]),
+    Field::area("acknowledgement", ACK_WORDS, &[]),
     Field::area("policy", publish_words(0), crate::publish::FIELDS),
     Field::area("counters", BLOCK_WORDS, &[]),
     Field::area("bursts", BURST_WORDS, &[]),
@@ -147,7 +147,7 @@ impl Shape {
     }
 
     const fn policy_at(&self) -> usize {
-        Self::acks_at() + self.workers * LINE_WORDS
+        Self::acks_at() + self.workers * ACK_WORDS
     }
 
     const fn workers_at(&self) -> usize {
@@ -263,18 +263,23 @@ impl<'r> Layout<'r> {
         PolicySlots::new(self.slice(self.shape.policy_at(), words)?)
     }
 
+    /// What the workers have acknowledged.
+    #[must_use]
+    pub fn acknowledgements(&self) -> Acknowledgements<'r> {
+        let words = self.shape.workers * ACK_WORDS;
+        Acknowledgements::new(self.slice(Shape::acks_at(), words).unwrap_or_default())
+    }
+
     /// The generation that `worker` last said it obeys.
     #[must_use]
     pub fn acknowledged(&self, worker: usize) -> u64 {
-        self.ack_word(worker).map_or(0, |w| w.load(Acquire))
+        self.acknowledgements().of(worker)
     }
 
     /// Says that `worker` obeys `generation` and holds nothing of the one before. Where the
     /// generation is enforced, sessions that it does not allow are being closed by then.
     pub fn acknowledge(&self, worker: usize, generation: u64) {
-        if let Some(word) = self.ack_word(worker) {
-            word.store(generation, Release);
-        }
+        self.acknowledgements().set(worker, generation);
     }
 
     /// The words of the process's record.
@@ -435,13 +440,6 @@ impl<'r> Layout<'r> {
     /// Says which generation that is, before it is published. Only control calls this.
     pub fn set_enforced_generation(&self, generation: u64) {
         self.set(Head::Enforced, generation);
-    }
-
-    fn ack_word(&self, worker: usize) -> Option<&'r AtomicU64> {
-        if worker >= self.shape.workers {
-            return None;
-        }
-        self.words.get(Shape::acks_at() + worker * LINE_WORDS)
     }
 
     fn worker_at(&self, worker: usize) -> Option<usize> {

@@ -27,6 +27,7 @@ pub mod records;
 pub mod secrets;
 pub mod seqlock;
 pub mod suite;
+mod sync;
 pub mod usage;
 
 pub use boot::BootId;

@@ -1,6 +1,6 @@
 //! Limits that control sets and workers read directly, so that a change holds at once.
 
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::sync::{AtomicU64, Ordering::Relaxed};
 
 use crate::digest::{Field, places};
 

@@ -4,9 +4,10 @@
 //! Release; a death in mid-write leaves the old one in force. A reader takes a copy and believes
 //! it only if the checksum holds and the generation has not moved on meanwhile.
 
-use core::sync::atomic::{
+use crate::sync::{
     AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
+    fence,
 };
 
 use crate::digest::Field;
@@ -103,6 +104,9 @@ impl<'r> PolicySlots<'r> {
                 room,
             });
         }
+        // Whoever sees any of what follows also sees that the generation before was in force, and
+        // so that the image which lay here is not.
+        fence(Release);
         for (word, chunk) in body.iter().zip(image.chunks(8)) {
             word.store(pack(chunk), Relaxed);
         }
@@ -133,6 +137,8 @@ impl<'r> PolicySlots<'r> {
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         let fits = stored == generation && len <= body.len() * 8;
         let image = if fits { unpack(body, len) } else { Vec::new() };
+        // Pairs with the fence of `publish`.
+        fence(Acquire);
         if self.generation() != generation {
             return Err(PublishError::Torn);
         }
@@ -145,6 +151,47 @@ impl<'r> PolicySlots<'r> {
     fn slot(&self, generation: u64) -> &'r [AtomicU64] {
         let [first, second] = self.slots;
         if generation & 1 == 0 { first } else { second }
+    }
+}
+
+/// Words of one worker's acknowledgement, padded to a cache line.
+pub(crate) const ACK_WORDS: usize = 8;
+
+/// Which generation each worker obeys: its word says that it holds nothing of those before.
+#[derive(Clone, Copy, Debug)]
+pub struct Acknowledgements<'r> {
+    words: &'r [AtomicU64],
+}
+
+impl<'r> Acknowledgements<'r> {
+    /// A view over a cache line for each worker.
+    #[must_use]
+    pub const fn new(words: &'r [AtomicU64]) -> Self {
+        Self { words }
+    }
+
+    /// The generation that `worker` last said it obeys.
+    #[must_use]
+    pub fn of(&self, worker: usize) -> u64 {
+        self.word(worker).map_or(0, |w| w.load(Acquire))
+    }
+
+    /// Says that `worker` obeys `generation`. Only that worker calls this.
+    pub fn set(&self, worker: usize, generation: u64) {
+        if let Some(word) = self.word(worker) {
+            word.store(generation, Release);
+        }
+    }
+
+    /// Whether the first `workers` all obey `generation`, so that the slot of the one before may
+    /// be written.
+    #[must_use]
+    pub fn by_all(&self, workers: usize, generation: u64) -> bool {
+        workers > 0 && (0..workers).all(|worker| self.of(worker) >= generation)
+    }
+
+    fn word(&self, worker: usize) -> Option<&'r AtomicU64> {
+        self.words.get(worker.checked_mul(ACK_WORDS)?)
     }
 }
 

@@ -5,8 +5,8 @@ mod machine;
 mod neighbor;
 mod worker;
 
+use crate::sync::AtomicU64;
 use core::net::SocketAddr;
-use core::sync::atomic::AtomicU64;
 
 use crate::digest::Field;
 use crate::part::{Part, Reader, Writer, part};

@@ -1,9 +1,9 @@
 //! A record that one thread writes and any other reads whole, without stopping the writer.
 
-use core::sync::atomic::{
+use crate::sync::{
     AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
-    fence,
+    fence, spin_loop,
 };
 
 /// A record of words guarded by a sequence number in its first word.
@@ -15,7 +15,7 @@ pub struct SeqRecord<'r> {
 }
 
 /// Attempts after which a reader gives up on a record that changes all the time.
-const READ_ATTEMPTS: usize = 64;
+const READ_ATTEMPTS: usize = if cfg!(loom) { 1 } else { 64 };
 
 impl<'r> SeqRecord<'r> {
     /// A view over `words`: the sequence number, then the payload.
@@ -39,20 +39,6 @@ impl<'r> SeqRecord<'r> {
         seq.store(even.wrapping_add(2), Release);
     }
 
-    /// Overwrites single words of the payload at `offset`; the same rules as [`Self::write`].
-    pub fn patch(&self, offset: usize, values: &[u64]) {
-        let Some((seq, body)) = self.words.split_first() else {
-            return;
-        };
-        let even = seq.load(Relaxed) & !1;
-        seq.store(even.wrapping_add(1), Relaxed);
-        fence(Release);
-        for (word, &value) in body.iter().skip(offset).zip(values) {
-            word.store(value, Relaxed);
-        }
-        seq.store(even.wrapping_add(2), Release);
-    }
-
     /// Reads the payload into `out`; `false` if the writer never left it alone for long enough,
     /// or died in mid-write.
     #[must_use]
@@ -71,7 +57,7 @@ impl<'r> SeqRecord<'r> {
                     return true;
                 }
             }
-            core::hint::spin_loop();
+            spin_loop();
         }
         false
     }

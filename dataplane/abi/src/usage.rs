@@ -1,6 +1,6 @@
 //! Units in use, and the right to one of them.
 
-use core::sync::atomic::{
+use crate::sync::{
     AtomicU64,
     Ordering::{AcqRel, Acquire, Relaxed},
 };

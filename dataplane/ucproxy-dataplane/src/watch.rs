@@ -120,10 +120,12 @@ impl Watch {
         }
         let (generation, octets) = match slots.read() {
             Ok(image) => image?,
-            Err(PublishError::Torn) => return None,
             Err(error) => {
-                self.seen = slots.generation();
-                self.refuse(self.seen, &error.to_string());
+                // Of a torn one there is another to look at.
+                if let PublishError::Damaged { generation } = error {
+                    self.seen = generation;
+                    self.refuse(generation, &error.to_string());
+                }
                 return None;
             }
         };

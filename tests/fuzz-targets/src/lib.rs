@@ -40,6 +40,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("policy_yaml", control::policy_yaml),
     ("publish", shared::publish),
     ("reassembly", stack::reassembly),
+    ("records", shared::records),
     ("rtp", media::rtp),
     ("sdp", text::sdp),
     ("secrets", shared::secrets),

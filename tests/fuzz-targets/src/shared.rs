@@ -8,7 +8,8 @@ use abi::limits::LimitWords;
 use abi::policy::PolicyImage;
 use abi::publish::{PolicySlots, publish_words};
 use abi::records::{
-    DeviceRecord, NeighborRecord, ProcessRecord, SessionRecord, StreamRecord, WorkerRecord,
+    DeviceRecord, NeighborRecord, ProcessRecord, SESSION_WORDS, STREAM_WORDS, SessionRecord,
+    StreamRecord, WorkerRecord,
 };
 use abi::secrets::{Request, Response};
 use abi::usage::Usage;
@@ -81,7 +82,8 @@ fn tamper(words: &[AtomicU64], input: &mut Input<'_>) {
 
 /// Reads all that `show` and the workers read.
 fn read(layout: &Layout<'_>) {
-    let _ = (layout.pid(), layout.started(), layout.heartbeat());
+    let _ = (layout.boot(), layout.pid(), layout.started());
+    let _ = layout.heartbeat();
     let _ = (layout.boot_hash(), layout.refused_generation());
     let _ = layout.limits().as_ref().map(LimitWords::load);
     let _ = layout.usage().map(|usage| use_pools(&usage));
@@ -93,6 +95,7 @@ fn read(layout: &Layout<'_>) {
         let _ = device.map(|device| device.queues_in_use().len());
     }
     let shape = layout.shape();
+    let _ = layout.acknowledgements().by_all(usize::MAX, 1);
     assert!(layout.workers_running() <= shape.workers);
     for worker in 0..=shape.workers.min(4) {
         layout.acknowledge(worker, layout.acknowledged(worker));
@@ -128,6 +131,23 @@ fn publish_and_read(slots: &PolicySlots<'_>) {
     let _ = slots.read();
     if let Ok(generation) = slots.publish(b"policy") {
         assert_eq!(slots.read(), Ok(Some((generation, b"policy".to_vec()))));
+    }
+}
+
+/// Records of any words. What reads as a record is written as the same one again.
+pub(crate) fn records(data: &[u8]) {
+    let mut input = Input::new(data);
+    let words: Vec<AtomicU64> = (0..SESSION_WORDS.max(STREAM_WORDS))
+        .map(|_| AtomicU64::new(input.u64()))
+        .collect();
+    if let Some(record) = SessionRecord::load(&words) {
+        record.store(&words);
+        assert_eq!(SessionRecord::load(&words), Some(record));
+        let _ = record.name.to_string();
+    }
+    if let Some(record) = StreamRecord::load(&words) {
+        record.store(&words);
+        assert_eq!(StreamRecord::load(&words), Some(record));
     }
 }
 
