@@ -7,6 +7,8 @@
 //! |---|---|
 //! | `UCP_BINARIES` | folder of the binaries under test, in place of the release build |
 //! | `UCP_WORKERS` | tells every story with so many workers only, in place of one and then two |
+//! | `UCP_SEED` | what chance is drawn from, in place of the clock; printed where it is used |
+//! | `UCP_KILLS` | processes that `tests/kills.rs` kills, in place of 200 |
 //! | `UCP_KEEP` | keeps every lab's folder as `ucp-kept-…`, not only those of failed tests |
 //!
 //! Deliberately absent: sleeps in place of conditions ([`wait`] has the only one), and skipping:
@@ -15,6 +17,7 @@
 pub mod baresip;
 pub mod call;
 pub mod certs;
+pub mod chance;
 pub mod ctrl;
 pub mod demo;
 pub mod error;
@@ -22,6 +25,7 @@ pub mod frames;
 pub mod kamailio;
 pub mod lab;
 pub mod netns;
+pub mod onlooker;
 pub mod policy;
 pub mod process;
 pub mod proxy;
@@ -30,6 +34,7 @@ pub mod scenario;
 pub mod show;
 pub mod sip;
 pub mod stage;
+pub mod steady;
 pub mod template;
 pub mod tls_peer;
 pub mod tone;

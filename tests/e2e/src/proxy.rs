@@ -113,6 +113,13 @@ impl<'l> Proxy<'l> {
         Ok(())
     }
 
+    /// Has control read its file again.
+    pub fn reload_control(&self) {
+        if let Some(control) = &self.control {
+            control.signal(Signal::SIGHUP);
+        }
+    }
+
     /// Kills the dataplane as a crash would.
     pub fn kill_dataplane(&mut self) {
         drop(self.dataplane.take());
@@ -227,6 +234,12 @@ impl<'l> Proxy<'l> {
     #[must_use]
     pub fn binary(&self, name: &str) -> String {
         self.binaries.join(name).display().to_string()
+    }
+
+    /// Number of control's process, if it runs.
+    #[must_use]
+    pub fn control_pid(&self) -> Option<u32> {
+        self.control.as_ref().map(Process::pid)
     }
 
     /// Number of the dataplane's process, if it runs.

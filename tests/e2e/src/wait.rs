@@ -100,6 +100,12 @@ pub fn until<T>(
     }
 }
 
+/// Sleeps for `duration`, however short, where the instant itself matters.
+#[expect(clippy::disallowed_methods, reason = "see the module's head")]
+pub fn sleep(duration: Duration) {
+    std::thread::sleep(duration);
+}
+
 /// Lets `duration` pass, for what is measured in time itself: seconds of speech.
 ///
 /// # Errors
