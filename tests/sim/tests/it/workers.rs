@@ -121,7 +121,7 @@ fn ports_are_asked_for_the_checksums_that_they_fill_in_and_no_others() {
             lab.hang_up(&mut call);
             // Every frame of TCP and UDP but those that waited for a neighbour.
             for cable in &lab.proxy().cables()[..2] {
-                assert_eq!(cable.filled_frames() > 10, is_able, "{workers} workers");
+                assert_eq!(cable.filled_frames() > 0, is_able, "{workers} workers");
             }
         }
     }
