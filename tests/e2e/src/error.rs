@@ -44,7 +44,7 @@ pub enum Failure {
         /// How many workers.
         workers: u16,
         /// What failed.
-        failure: Box<Failure>,
+        failure: Box<Self>,
     },
     /// The operator pressed Ctrl-C.
     #[error("interrupted")]

@@ -9,6 +9,9 @@ use abi::records::{DeviceRecord, ProcessRecord, WorkerRecord};
 
 use super::{Page, seconds};
 
+/// What a metric is called and means, and where a record has it.
+type Value<R> = (&'static str, &'static str, &'static str, fn(&R) -> u64);
+
 pub(super) fn write(page: &mut Page, layout: &Layout<'static>) -> fmt::Result {
     buffers(page, layout)?;
     workers(page, layout)?;
@@ -30,21 +33,25 @@ fn workers(page: &mut Page, layout: &Layout<'static>) -> fmt::Result {
     let records: Vec<_> = (0..layout.shape().workers)
         .filter_map(|worker| Some((worker, WorkerRecord::load(layout.worker(worker)?)?)))
         .collect();
-    let values: [(&str, &str, fn(&WorkerRecord) -> u64); 4] = [
-        ("sessions", "Live sessions.", |w| w.sessions),
-        ("streams", "Live media streams.", |w| w.streams),
-        ("handshakes", "Handshakes away at their threads.", |w| {
-            w.handshakes
-        }),
+    let values: [Value<WorkerRecord>; 4] = [
+        ("sessions", "gauge", "Live sessions.", |w| w.sessions),
+        ("streams", "gauge", "Live media streams.", |w| w.streams),
+        (
+            "handshakes",
+            "gauge",
+            "Handshakes away at their threads.",
+            |w| w.handshakes,
+        ),
         (
             "handoff_waiting",
+            "gauge",
             "Messages of other workers that wait.",
             |w| w.handoff,
         ),
     ];
-    for (value, help, of) in values {
+    for (value, kind, help, of) in values {
         let name = format!("ucproxy_worker_{value}");
-        page.metric(&name, "gauge", help)?;
+        page.metric(&name, kind, help)?;
         for (worker, record) in &records {
             writeln!(page.0, "{name}{{worker=\"{worker}\"}} {}", of(record))?;
         }
@@ -63,7 +70,7 @@ fn devices(page: &mut Page, layout: &Layout<'static>) -> fmt::Result {
     let records: Vec<_> = (0..Shape::DEVICES)
         .filter_map(|index| DeviceRecord::load(layout.device(index)?))
         .collect();
-    let values: [(&str, &str, &str, fn(&DeviceRecord) -> u64); 9] = [
+    let values: [Value<DeviceRecord>; 9] = [
         ("link_up", "gauge", "Whether frames can pass.", |d| {
             d.link_up.into()
         }),
