@@ -74,7 +74,7 @@ impl Held {
     fn read(proxy: &Proxy<'_>) -> Result<Self> {
         let counters = proxy.counters()?;
         Ok(Self {
-            sessions: sessions(&proxy.show("sessions")?)?,
+            sessions: sessions(&proxy.show("tls-proxy session")?)?,
             units: pools(&proxy.show("license")?)?,
             counted: ["permits-taken", "permits-returned"].map(|name| counters.value(name)),
         })

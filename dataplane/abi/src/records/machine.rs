@@ -1,6 +1,6 @@
 //! What only the management thread knows: the process, and its ports.
 
-use core::sync::atomic::AtomicU64;
+use crate::sync::AtomicU64;
 
 use super::{Mac, Text, guarded, load, store};
 use crate::part::{Part, part};

@@ -1,7 +1,7 @@
 //! A neighbour that a worker knows or asks for.
 
+use crate::sync::{AtomicU64, Ordering::Relaxed};
 use core::net::IpAddr;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::{Mac, guarded, load, store};
 use crate::part::{Part, Reader, Writer, part};

@@ -1,6 +1,6 @@
 //! What a worker has in hand.
 
-use core::sync::atomic::AtomicU64;
+use crate::sync::AtomicU64;
 
 use super::{guarded, load, store};
 use crate::part::{Part, part};
