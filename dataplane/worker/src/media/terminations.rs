@@ -34,7 +34,7 @@ impl Place {
     };
 }
 
-/// A port of a termination, which [`Terminations::place`] leads on from.
+/// A port of a termination, which `Terminations::place` leads on from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MediaPort {
     /// The worker that it belongs to.
