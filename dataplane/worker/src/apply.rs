@@ -72,10 +72,8 @@ impl<N: Nic> Worker<N> {
         let pinned = match s.pins.iter().find(|pin| pin.media == media) {
             Some(pin) => self.media.update(pin.slot, plan),
             None => {
-                let terminations = PerLeg {
-                    client: s.app.client_media.as_slice(),
-                    server: s.app.server_media.as_slice(),
-                };
+                let listed = self.policy.media_of(&s.app);
+                let terminations = PerLeg::from_fn(|leg| listed[leg].as_slice());
                 let opened = self.media.open(s.id, media, plan, terminations, now);
                 opened.map(|(slot, local)| {
                     s.pins.push(Pin {

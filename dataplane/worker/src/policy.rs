@@ -101,12 +101,9 @@ pub struct App {
     pub client_tls: Option<ServerProfile>,
     /// Source address towards servers.
     pub source: Source,
-    /// Media termination towards clients.
-    pub client_media: Vec<u16>,
-    /// Media termination towards servers.
-    pub server_media: Vec<u16>,
-    /// The addresses of either, on whichever interface.
-    pub(crate) media_addresses: PerLeg<Vec<IpAddr>>,
+    /// Media terminations towards clients and servers. Not their positions in the policy's list:
+    /// a session goes on under later policies, which list them elsewhere.
+    media: PerLeg<Vec<MediaTermination>>,
     servers: HashMap<u16, ServerSide>,
 }
 
@@ -221,6 +218,17 @@ impl Policy {
         })
     }
 
+    /// Positions in this policy's list of the media terminations of `app`, which may be of an
+    /// earlier policy; those that are listed no more are left out.
+    pub(crate) fn media_of(&self, app: &App) -> PerLeg<Vec<u16>> {
+        let position = |wanted: &MediaTermination| {
+            let mut all = (0_u16..).zip(&self.image.media);
+            let found = all.find(|(_, listed)| is_same_media(listed, wanted));
+            found.map(|(index, _)| index)
+        };
+        PerLeg::from_fn(|leg| app.media[leg].iter().filter_map(position).collect())
+    }
+
     /// Whether somebody listens there; cheaper than [`Policy::listener`].
     #[must_use]
     pub fn is_listener(&self, interface: u16, aimed_at: SocketAddr) -> bool {
@@ -241,11 +249,11 @@ impl App {
     }
 
     /// Whether a session that began under `before` is one that this application would have made
-    /// too: of the same name and options, with media at the same addresses.
+    /// too: of the same name and options, with the same media terminations.
     pub(crate) fn continues(&self, before: &Self) -> bool {
         let has_media = |leg: Leg| {
-            let kept = |address| self.media_addresses[leg].contains(address);
-            before.media_addresses[leg].iter().all(kept)
+            let kept = |old| self.media[leg].iter().any(|new| is_same_media(new, old));
+            before.media[leg].iter().all(kept)
         };
         self.name == before.name
             && self.config == before.config
@@ -295,26 +303,20 @@ impl Compiler<'_> {
                 },
             ))
         });
-        let addresses = |indices: &[u16]| {
+        let media = |indices: &[u16]| {
             let media = |&index| self.media.get(usize::from(index));
-            indices
-                .iter()
-                .filter_map(media)
-                .map(|m| m.address)
-                .collect()
+            indices.iter().filter_map(media).cloned().collect()
         };
         Ok(App {
             index,
             name: app.name.clone(),
-            media_addresses: PerLeg {
-                client: addresses(&app.client_media),
-                server: addresses(&app.server_media),
+            media: PerLeg {
+                client: media(&app.client_media),
+                server: media(&app.server_media),
             },
             config,
             client_tls,
             source: app.source.clone(),
-            client_media: app.client_media.clone(),
-            server_media: app.server_media.clone(),
             servers: servers.collect(),
         })
     }
@@ -350,6 +352,11 @@ impl Compiler<'_> {
             .filter_map(|&index| self.trustpoints.get(usize::from(index)))
             .collect()
     }
+}
+
+/// Whether two policies mean the same media termination: its ports may change, and its interface.
+fn is_same_media(one: &MediaTermination, other: &MediaTermination) -> bool {
+    one.name == other.name && one.address == other.address
 }
 
 /// Whether `address` lies within `prefix`.

@@ -65,6 +65,8 @@ pub enum Place {
     OutsideRouter,
     /// Media termination towards phones.
     OutsideMedia,
+    /// Another media termination towards phones.
+    SpareMedia,
     /// The call manager's mapped address.
     Mapped,
     /// The phone.
@@ -89,6 +91,7 @@ impl Place {
         match self {
             Self::OutsideRouter => (false, 1),
             Self::OutsideMedia => (false, 2),
+            Self::SpareMedia => (false, 3),
             Self::Mapped => (false, 10),
             Self::Phone => (false, 20),
             Self::Stranger => (false, 66),
@@ -179,6 +182,9 @@ pub struct Setup {
     pub sessions: u32,
     /// Media streams that a worker has room for.
     pub streams: u32,
+    /// Media terminations in the order of the policy's list; the application has the first of
+    /// either side.
+    pub media: Vec<Place>,
     /// First and last media port on either side.
     pub media_ports: (u16, u16),
     /// Further TCP ports on which phones may reach the call manager.
@@ -209,6 +215,7 @@ impl Default for Setup {
             limits: Limits::UNLIMITED,
             sessions: 64,
             streams: 16,
+            media: vec![Place::OutsideMedia, Place::InsideMedia],
             media_ports: (30_000, 30_255),
             more_listeners: Vec::new(),
             seed: 1,
@@ -303,10 +310,7 @@ impl Setup {
                 tcp_port: SIP,
                 tls_port: SIPS,
             }],
-            media: vec![
-                self.termination("outside", 0, Place::OutsideMedia),
-                self.termination("inside", 1, Place::InsideMedia),
-            ],
+            media: self.media.iter().map(|&at| self.termination(at)).collect(),
             apps: vec![self.application()],
             tcp: self.tcp,
             tls: self.tls,
@@ -339,7 +343,7 @@ impl Setup {
             owned: owned.iter().map(|&place| self.address(place)).collect(),
             reassemble: self.reassemble,
         };
-        let outside = [Place::OutsideMedia, Place::Mapped];
+        let outside = [Place::OutsideMedia, Place::SpareMedia, Place::Mapped];
         let inside = [Place::InsideMedia, Place::InsideSource];
         vec![
             interface("outside", 0, self.vlan, Place::OutsideRouter, &outside),
@@ -347,14 +351,21 @@ impl Setup {
         ]
     }
 
-    fn termination(&self, name: &str, interface: u16, place: Place) -> MediaTermination {
+    fn termination(&self, place: Place) -> MediaTermination {
         MediaTermination {
-            name: name.into(),
-            interface,
+            name: format!("{place:?}"),
+            interface: u16::from(place.position().0),
             address: self.address(place),
             udp_port_min: self.media_ports.0,
             udp_port_max: self.media_ports.1,
         }
+    }
+
+    /// Index of the first media termination on a side.
+    fn first_media(&self, is_inside: bool) -> Vec<u16> {
+        let mut all = (0..).zip(&self.media);
+        let first = all.find(|(_, place)| place.position().0 == is_inside);
+        first.map(|(index, _)| index).into_iter().collect()
     }
 
     fn application(&self) -> Application {
@@ -389,8 +400,8 @@ impl Setup {
                 Source::Client => policy::Source::Client,
                 Source::Proxy => policy::Source::Proxy(vec![self.address(Place::InsideSource)]),
             },
-            client_media: vec![0],
-            server_media: vec![1],
+            client_media: self.first_media(false),
+            server_media: self.first_media(true),
             config: phone_proxy::Config::default().encode(),
         }
     }

@@ -2,6 +2,7 @@
 
 use abi::policy::ClientAuth;
 use abi::{Counter, Limits, Pool, Reason, Suite};
+use sim::Place::{InsideMedia, OutsideMedia, SpareMedia};
 use sim::{Authority, Cluster, ConnId, Lab, Leaf, MANAGER, PHONE, STRANGER, Setup, Source};
 use tls::State;
 
@@ -93,6 +94,23 @@ fn media_ends_with_the_session_and_its_units_are_back_at_once() {
     lab.host(MANAGER).finish(call.manager.conn);
     lab.settle();
     lab.proxy().assert_nothing_is_left();
+}
+
+#[test]
+fn media_terminations_may_move_in_the_list_but_not_go() {
+    each_way(&Setup::default(), |mut lab| {
+        let mut call = lab.call_inside(SUITE);
+        lab.setup.media = vec![InsideMedia, OutsideMedia, SpareMedia];
+        lab.look();
+        lab.enforce();
+        lab.settle();
+        lab.moved(&[], &[]);
+        lab.talk(&mut call, 1);
+        lab.setup.media = vec![SpareMedia, InsideMedia];
+        lab.enforce();
+        assert_closed_politely(&mut lab, PHONE, call.phone.conn);
+        assert_eq!(lab.refused(Reason::PolicyEnforced), 1);
+    });
 }
 
 #[test]

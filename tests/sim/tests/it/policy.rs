@@ -1,7 +1,8 @@
 //! Policies that change while calls are up.
 
 use abi::{Counter, Reason, Suite};
-use sim::{Addressing, Cluster, ConnId, Lab, MANAGER, PHONE, STRANGER, Setup, Source};
+use sim::Place::{InsideMedia, OutsideMedia, SpareMedia};
+use sim::{Addressing, Call, Cluster, ConnId, Lab, MANAGER, PHONE, STRANGER, Setup, Source};
 use std::net::SocketAddr;
 
 use crate::common::{OPENED, each_way};
@@ -79,6 +80,59 @@ fn next_session_goes_by_the_new_policy_and_the_old_one_by_its_own() {
     lab.talk(&mut old, 1);
     lab.hang_up(&mut old);
     lab.hang_up(&mut new);
+}
+
+/// Checks where the media of a call ends, and that it passes.
+#[track_caller]
+fn assert_ends_at(lab: &mut Lab, call: &mut Call, outside: sim::Place, inside: sim::Place) {
+    let ends = [&call.phone_media, &call.desk_media].map(|end| end.remote_rtp.ip());
+    let wanted = [outside, inside].map(|place| lab.setup.address(place));
+    assert_eq!(ends, wanted, "under {:?}", lab.setup.media);
+    lab.talk(call, 1);
+}
+
+#[test]
+fn session_keeps_its_media_terminations_wherever_they_are_listed() {
+    let lists = [
+        [OutsideMedia, InsideMedia].as_slice(),
+        &[InsideMedia, OutsideMedia],
+        &[OutsideMedia, SpareMedia, InsideMedia],
+        &[SpareMedia, OutsideMedia, InsideMedia],
+    ];
+    let all = || lists.iter().filter(|list| list[0] != SpareMedia);
+    for (before, after) in all().flat_map(|before| lists.map(|after| (before, after))) {
+        let mut lab = Lab::new(Setup {
+            media: before.to_vec(),
+            ..Setup::default()
+        });
+        let mut first = lab.call_inside(SUITE);
+        assert_ends_at(&mut lab, &mut first, OutsideMedia, InsideMedia);
+        lab.setup.media = after.to_vec();
+        lab.apply();
+        let (phone, manager) = (first.phone.clone(), first.manager.clone());
+        let mut second = lab.call_inside_by(phone, manager, SUITE);
+        assert_ends_at(&mut lab, &mut second, OutsideMedia, InsideMedia);
+        assert_ends_at(&mut lab, &mut first, OutsideMedia, InsideMedia);
+    }
+}
+
+#[test]
+fn session_has_no_new_media_at_a_termination_that_took_the_place_of_its_own() {
+    let mut lab = Lab::new(Setup::default());
+    let mut old = lab.call_inside(SUITE);
+    lab.setup.media = vec![SpareMedia, InsideMedia];
+    lab.apply();
+    lab.look();
+    let offer = lab.phone_party(SUITE).sdp("sendrecv");
+    let second = old.phone.invite("2003", &offer);
+    assert_eq!(
+        lab.pass(&old.phone, &second, &old.phone).status(),
+        Some(503)
+    );
+    assert_eq!(lab.refused(Reason::MediaPortsExhausted), 1);
+    assert_ends_at(&mut lab, &mut old, OutsideMedia, InsideMedia);
+    let mut new = lab.call_inside(SUITE);
+    assert_ends_at(&mut lab, &mut new, SpareMedia, InsideMedia);
 }
 
 #[test]
