@@ -105,6 +105,8 @@ pub(crate) enum Command {
         #[arg(long, global = true)]
         json: bool,
     },
+    /// Watch what runs, live: sessions, licences, rates, workers, refusals
+    Top,
     /// Print the reference of every configuration key, as Markdown
     Reference {
         /// Print the JSON Schema instead, by which editors complete and check the file

@@ -15,6 +15,7 @@ mod out;
 mod region;
 mod show;
 mod table;
+mod top;
 
 use std::process::ExitCode;
 
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
             command: Media::Provision { file },
         } => media::provision(&args.runtime_dir, file),
         Command::Show { view, json } => show::show(&args.runtime_dir, view, *json),
+        Command::Top => top::run(&args.runtime_dir),
         Command::Reference { schema } => {
             let page = if *schema {
                 policy::schema()

@@ -49,6 +49,8 @@ pub(crate) enum CliError {
     Call(#[from] CallError),
     #[error(transparent)]
     Media(#[from] MediaError),
+    #[error("top needs a terminal; 'show' prints the same to anything")]
+    NoTerminal,
     #[error("output: {0}")]
     Output(#[source] io::Error),
 }

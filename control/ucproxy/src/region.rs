@@ -5,12 +5,13 @@ use std::path::Path;
 use abi::layout::{Layout, REGION_NAME};
 use abi::policy::PolicyImage;
 use abi::records::{SessionRecord, StreamRecord};
-use shm::Region;
+use shm::{Region, ShmError};
 
 use crate::out::{self, CliError};
 
 /// A data plane's shared memory. It outlives the process.
 pub(crate) struct View {
+    region: Region,
     pub(crate) layout: Layout<'static>,
 }
 
@@ -24,7 +25,7 @@ impl View {
         })?;
         let layout =
             Layout::open(region.words()).map_err(|error| CliError::Layout { path, error })?;
-        Ok(Self { layout })
+        Ok(Self { region, layout })
     }
 
     /// The same, saying so beside the output when the process is gone.
@@ -37,6 +38,17 @@ impl View {
             ));
         }
         Ok(view)
+    }
+
+    /// The shared memory of the data plane that has started since in `runtime_dir`, if one has.
+    pub(crate) fn successor(&self, runtime_dir: &Path) -> Option<Self> {
+        let replaced = self.region.replaced();
+        replaced.then(|| Self::open(runtime_dir).ok()).flatten()
+    }
+
+    /// Gives the memory back.
+    pub(crate) fn close(self) -> Result<(), ShmError> {
+        self.region.release()
     }
 
     /// Whether the data plane's process lives.

@@ -8,7 +8,7 @@ mod interfaces;
 mod license;
 mod media;
 mod neighbors;
-mod owner;
+pub(crate) mod owner;
 mod status;
 mod tls_names;
 mod tls_proxy;

@@ -8,23 +8,23 @@ use abi::records::SessionRecord;
 use crate::region::View;
 
 /// Applications by position, and live sessions by identifier.
-pub(super) struct Owners {
+pub(crate) struct Owners {
     policy: Option<PolicyImage>,
     sessions: HashMap<u64, SessionRecord>,
 }
 
 /// Whose something is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Owner {
+pub(crate) struct Owner {
     /// Name of the application, or its position when the policy has changed since.
-    pub(super) app: String,
+    pub(crate) app: String,
     /// Common name of the client's certificate; empty when there is none.
-    pub(super) user: String,
+    pub(crate) user: String,
 }
 
 impl Owners {
     /// Reads the policy in force and every worker's sessions.
-    pub(super) fn read(view: &View) -> Self {
+    pub(crate) fn read(view: &View) -> Self {
         Self {
             policy: view.policy(),
             sessions: view
@@ -34,8 +34,13 @@ impl Owners {
         }
     }
 
+    /// The policy in force.
+    pub(crate) const fn policy(&self) -> Option<&PolicyImage> {
+        self.policy.as_ref()
+    }
+
     /// Of the session with this identifier; nobody's when it is gone.
-    pub(super) fn of_session(&self, id: u64) -> Owner {
+    pub(crate) fn of_session(&self, id: u64) -> Owner {
         self.sessions
             .get(&id)
             .map(|record| owner(record, self.policy.as_ref()))
@@ -44,7 +49,7 @@ impl Owners {
 }
 
 /// Whose a session is.
-pub(super) fn owner(record: &SessionRecord, policy: Option<&PolicyImage>) -> Owner {
+pub(crate) fn owner(record: &SessionRecord, policy: Option<&PolicyImage>) -> Owner {
     Owner {
         app: app(record.app, policy),
         user: record.name.to_string(),

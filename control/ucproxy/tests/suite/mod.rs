@@ -4,4 +4,5 @@ mod licences;
 mod running;
 mod schema;
 mod show;
+mod top;
 mod watch;

@@ -1,0 +1,141 @@
+//! `top`, in a terminal that `script` makes.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use abi::Reason;
+use abi::layout::REGION_NAME;
+
+use super::harness::Lab;
+
+/// Tells the terminal's modes before and after; the shell in between keeps the tool's pid known.
+const SESSION: &str = r#"stty rows 30 cols 140
+echo "before $(stty -g)."
+sh -c 'echo "pid $$."; exec "$TOOL" --runtime-dir "$LAB" top'
+status=$?
+echo "after $(stty -g)."
+echo "status $status."
+"#;
+
+/// Ends a tool that never says what a test waits for, so that the test fails instead of hanging.
+const PATIENCE_SECONDS: &str = "60";
+
+struct Terminal {
+    child: Child,
+    keys: ChildStdin,
+    screen: ChildStdout,
+    seen: String,
+}
+
+impl Terminal {
+    fn open(lab: &Lab) -> Self {
+        let mut child = Command::new("timeout")
+            .args([PATIENCE_SECONDS, "script", "-qec", SESSION, "/dev/null"])
+            .env("TOOL", env!("CARGO_BIN_EXE_ucproxy"))
+            .env("LAB", &lab.dir)
+            .env("SHELL", "/bin/sh")
+            .env("TERM", "xterm-256color")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            keys: child.stdin.take().unwrap(),
+            screen: child.stdout.take().unwrap(),
+            child,
+            seen: String::new(),
+        }
+    }
+
+    /// Reads the screen until `found` finds what it looks for in all that was ever drawn.
+    fn until<T>(&mut self, what: &str, found: impl Fn(&str) -> Option<T>) -> T {
+        let mut part = [0; 4_096];
+        loop {
+            if let Some(found) = found(&self.seen) {
+                return found;
+            }
+            let n = self.screen.read(&mut part).unwrap();
+            assert_ne!(n, 0, "no {what:?} in {:?}", self.seen);
+            self.seen += &String::from_utf8_lossy(&part[..n]);
+        }
+    }
+
+    fn wait_for(&mut self, text: &str) {
+        self.until(text, |seen| seen.contains(text).then_some(()));
+    }
+
+    /// What was said after `label`, up to a full stop.
+    fn said(&mut self, label: &str) -> String {
+        self.until(label, |seen| {
+            let (_, rest) = seen.split_once(label)?;
+            Some(rest.split_once('.')?.0.to_owned())
+        })
+    }
+
+    /// The tool has ended well, and the terminal is as it was.
+    fn close(mut self) {
+        let (before, after) = (self.said("before "), self.said("after "));
+        assert_eq!(before, after, "modes");
+        assert_eq!(self.said("status "), "0");
+        assert_eq!(self.seen.matches("\u{1b}[?1049h").count(), 1, "entered");
+        assert_eq!(self.seen.matches("\u{1b}[?1049l").count(), 1, "left");
+        drop(self.keys);
+        self.child.wait().unwrap();
+    }
+}
+
+#[test]
+fn it_draws_and_a_key_ends_it() {
+    let lab = Lab::new();
+    let _layout = lab.region();
+    let mut terminal = Terminal::open(&lab);
+    let pid = std::process::id();
+    terminal.wait_for(&format!("ucproxy top: data plane {pid} up"));
+    terminal.wait_for("q quit");
+    terminal.keys.write_all(b"q").unwrap();
+    terminal.close();
+}
+
+#[test]
+fn it_follows_a_data_plane_that_starts_anew() {
+    let (lab, next) = (Lab::new(), Lab::new());
+    lab.region().beat(1_000_000_000);
+    let mut terminal = Terminal::open(&lab);
+    terminal.wait_for("q quit");
+    let layout = next.region();
+    layout.beat(3_000_000_000);
+    let counters = layout.counters(1).unwrap();
+    for _ in 0..6 {
+        counters.refuse(Reason::SrtpAuthFailed);
+    }
+    fs::rename(next.dir.join(REGION_NAME), lab.dir.join(REGION_NAME)).unwrap();
+    terminal.wait_for("3.0 a second, 6 in all");
+    terminal.keys.write_all(b"q").unwrap();
+    terminal.close();
+}
+
+#[test]
+fn a_signal_leaves_the_terminal_as_it_was() {
+    let lab = Lab::new();
+    let _layout = lab.region();
+    let mut terminal = Terminal::open(&lab);
+    let pid = terminal.said("pid ");
+    terminal.wait_for("q quit");
+    let killed = Command::new("sh").args(["-c", "kill $0", &pid]).status();
+    assert!(killed.unwrap().success());
+    terminal.close();
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_use_instead() {
+    let lab = Lab::new();
+    let _layout = lab.region();
+    let output = lab.run(&["top"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "ucproxy: top needs a terminal; 'show' prints the same to anything\n"
+    );
+}
