@@ -147,7 +147,9 @@ impl<'l> Proxy<'l> {
         Ok(())
     }
 
-    /// Waits until the dataplane answers `show status` and has the newest policy in force.
+    /// Waits until `show status` says that the dataplane has the newest policy in force and, if
+    /// control was started, that this very process is at work: what one before it put in force
+    /// stays in force.
     ///
     /// # Errors
     /// When a process ends, or it takes too long.
@@ -155,7 +157,11 @@ impl<'l> Proxy<'l> {
         let deadline = Deadline::after(Duration::from_secs(60));
         loop {
             let status = self.show("status");
-            if status.as_ref().is_ok_and(crate::show::is_ready) {
+            let control = self.control.as_ref().map(Process::pid);
+            if status
+                .as_ref()
+                .is_ok_and(|status| crate::show::is_ready(status, control))
+            {
                 return Ok(());
             }
             for process in [&mut self.dataplane, &mut self.control]

@@ -62,10 +62,16 @@ fn add_numbers(json: &Value, counters: &mut BTreeMap<String, u64>) {
     }
 }
 
-/// Whether `show status` says that workers run under the newest policy.
+/// Whether `show status` says that workers run under the newest policy, and that it is in force as
+/// far as the process `control` knows, if there is one.
 #[must_use]
-pub fn is_ready(status: &Value) -> bool {
-    status.get("ready").and_then(Value::as_bool) == Some(true)
+pub fn is_ready(status: &Value, control: Option<u32>) -> bool {
+    let of_control = |key| status.pointer(&format!("/control/{key}"));
+    let is_at_work = |pid: u32| {
+        of_control("pid").and_then(Value::as_u64) == Some(pid.into())
+            && of_control("in_force").and_then(Value::as_bool) == Some(true)
+    };
+    status.get("ready").and_then(Value::as_bool) == Some(true) && control.is_none_or(is_at_work)
 }
 
 /// A live session.

@@ -31,7 +31,7 @@ fn certificate_key_and_list_roll_in_a_call_and_what_is_up_goes_on() -> Result<()
         stage.proxy.renew_identity("renewed")?;
         stage.proxy.set_policy(&Policy {
             crl: Some(stage.lab.authority.revoke(&bad)?),
-            ..Policy::default()
+            ..stage.setting.policy.clone()
         })?;
         stage.proxy.apply()?;
 
