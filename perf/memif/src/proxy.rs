@@ -28,7 +28,7 @@ pub(crate) struct Proxy {
     runtime_dir: PathBuf,
     binaries: PathBuf,
     dataplane: Process,
-    _control: Process,
+    control: Process,
 }
 
 impl Proxy {
@@ -59,12 +59,14 @@ impl Proxy {
             runtime_dir,
             binaries,
             dataplane,
-            _control: control,
+            control,
         };
         until("proxy ready", PATIENCE, || {
             proxy.dataplane.check_running()?;
             let status = proxy.show("status");
-            Ok(status.is_ok_and(|status| is_ready(&status)).then_some(()))
+            let control = Some(proxy.control.pid());
+            let ready = status.is_ok_and(|status| is_ready(&status, control));
+            Ok(ready.then_some(()))
         })?;
         Ok(proxy)
     }
