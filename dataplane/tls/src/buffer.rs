@@ -43,6 +43,12 @@ impl Pending {
         self.octets.get(self.taken..).unwrap_or_default()
     }
 
+    /// The last `n` octets, or as many as there are.
+    pub(crate) fn last_mut(&mut self, n: usize) -> &mut [u8] {
+        let start = self.octets.len() - n.min(self.len());
+        self.octets.get_mut(start..).unwrap_or_default()
+    }
+
     /// Forgets the first `n` octets.
     pub(crate) fn consume(&mut self, n: usize) {
         self.taken += n.min(self.len());
@@ -125,6 +131,11 @@ impl Incoming {
             self.octets.drain(..n);
             self.seen = self.seen.saturating_sub(n);
         }
+    }
+
+    /// Whether rustls has read records that it still needs.
+    pub(crate) const fn is_half_read(&self) -> bool {
+        self.seen > 0
     }
 
     /// Notes that rustls has read every whole record that is here.

@@ -5,6 +5,7 @@ use std::fmt;
 use abi::Reason;
 use rustls::Error;
 use rustls::client::UnbufferedClientConnection;
+use rustls::pki_types::CertificateDer;
 use rustls::server::UnbufferedServerConnection;
 
 use crate::buffer::Next;
@@ -12,6 +13,7 @@ use crate::engine::{self, Octets, ToSend, Turn, TurnError};
 use crate::peer::PeerInfo;
 use crate::profile::{ClientProfile, ServerProfile, Target};
 use crate::recheck::Recheck;
+use crate::record::{Records, Refused};
 use crate::refusal;
 use crate::shown;
 
@@ -63,6 +65,8 @@ enum Engine {
     Clear,
     Server(Box<UnbufferedServerConnection>),
     Client(Box<UnbufferedClientConnection>),
+    /// The handshake is over, and rustls has given its keys away.
+    Open(Box<Records>),
     /// The connection is freed as soon as it has failed.
     Ended,
 }
@@ -149,17 +153,11 @@ impl TlsLeg {
         }
     }
 
-    /// Shows the connection to whichever of the two is for its side, for a worker that has the
-    /// memory of many legs fetched before it uses them.
-    pub fn prefetch_with(
-        &self,
-        server: impl FnOnce(&UnbufferedServerConnection),
-        client: impl FnOnce(&UnbufferedClientConnection),
-    ) {
-        match &self.engine {
-            Engine::Server(connection) => server(connection),
-            Engine::Client(connection) => client(connection),
-            Engine::Clear | Engine::Ended => {}
+    /// Shows the keys of an open leg to `fetch`, for a worker that has the memory of many legs
+    /// fetched before it uses them.
+    pub fn prefetch_with(&self, fetch: impl FnOnce(&Records)) {
+        if let Engine::Open(records) = &self.engine {
+            fetch(records);
         }
     }
 
@@ -258,12 +256,18 @@ impl TlsLeg {
     }
 
     fn judge(&mut self, against: &Recheck) {
+        self.verdict = Some(against.judge(self.peer.as_deref(), self.chain()));
+    }
+
+    /// The certificates that the peer showed.
+    fn chain(&self) -> &[CertificateDer<'static>] {
         let chain = match &self.engine {
             Engine::Server(connection) => connection.peer_certificates(),
             Engine::Client(connection) => connection.peer_certificates(),
-            Engine::Clear | Engine::Ended => return,
+            Engine::Open(records) => Some(records.chain()),
+            Engine::Clear | Engine::Ended => None,
         };
-        self.verdict = Some(against.judge(self.peer.as_deref(), chain.unwrap_or_default()));
+        chain.unwrap_or_default()
     }
 
     /// Goes on with the handshake as far as the input reaches. Costs up to a millisecond for a
@@ -292,10 +296,41 @@ impl TlsLeg {
                     self.state = State::PeerClosed;
                     self.octets.incoming = Default::default();
                 }
-                Some(Turn::Blocked | Turn::Sent) | None => break,
+                Some(Turn::Blocked | Turn::Sent) => {
+                    self.take_keys();
+                    break;
+                }
+                None => break,
             }
         }
         self.check_progress();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn records(&mut self) -> &mut Records {
+        match &mut self.engine {
+            Engine::Open(records) => records,
+            _ => panic!("not open"),
+        }
+    }
+
+    /// Takes the keys from a rustls that has nothing left to do.
+    fn take_keys(&mut self) {
+        if self.state != State::Open || self.octets.incoming.is_half_read() {
+            return;
+        }
+        let records = match std::mem::replace(&mut self.engine, Engine::Ended) {
+            Engine::Server(connection) => Records::of_server(*connection),
+            Engine::Client(connection) => Records::of_client(*connection),
+            engine => {
+                self.engine = engine;
+                return;
+            }
+        };
+        match records {
+            Some(records) => self.engine = Engine::Open(Box::new(records)),
+            None => self.fail(Reason::TlsHandshakeOther),
+        }
     }
 
     /// Fails a leg whose next record can never become whole, after everything before it is read.
@@ -322,6 +357,10 @@ impl TlsLeg {
                 result
             }
             Engine::Client(connection) => engine::turn(&mut **connection, &mut self.octets, send),
+            Engine::Open(records) => {
+                let result = record_turn(records, &mut self.octets, send);
+                return self.settle(result);
+            }
             Engine::Clear | Engine::Ended => return None,
         };
         match result {
@@ -334,6 +373,20 @@ impl TlsLeg {
                 None
             }
         }
+    }
+
+    /// Fails an open leg whose record was refused.
+    fn settle(&mut self, result: Result<Turn, Refused>) -> Option<Turn> {
+        let refused = match result {
+            Ok(turn) => return Some(turn),
+            Err(refused) => refused,
+        };
+        if let Engine::Open(records) = &mut self.engine {
+            records.alert(&refused, &mut self.octets.output);
+        }
+        self.peer_alert = refused.peer_alert;
+        self.fail(refused.reason);
+        None
     }
 
     /// Opens the leg once the handshake is over.
@@ -375,7 +428,7 @@ impl TlsLeg {
                 }
             }
             Engine::Client(connection) => engine::flush_alert(&mut **connection, &mut self.octets),
-            Engine::Clear | Engine::Ended => {}
+            Engine::Open(_) | Engine::Clear | Engine::Ended => {}
         }
         self.fail(refusal::reason(error, self.state != State::Handshaking));
     }
@@ -509,12 +562,7 @@ impl TlsLeg {
     /// The peer's own certificate, DER, of a leg that is open.
     #[must_use]
     pub fn peer_certificate(&self) -> Option<&[u8]> {
-        let chain = match &self.engine {
-            Engine::Server(connection) => connection.peer_certificates(),
-            Engine::Client(connection) => connection.peer_certificates(),
-            Engine::Clear | Engine::Ended => None,
-        };
-        chain.and_then(|chain| chain.first()).map(AsRef::as_ref)
+        self.chain().first().map(AsRef::as_ref)
     }
 
     /// The alert that the peer ended the connection with ([`Reason::TlsPeerAlert`]), as on the
@@ -523,6 +571,20 @@ impl TlsLeg {
     pub fn peer_alert(&self) -> Option<u8> {
         self.peer_alert
     }
+}
+
+/// One turn of an open leg: a record is read, or what was to be sent is in the output.
+fn record_turn(
+    records: &mut Records,
+    octets: &mut Octets,
+    send: ToSend<'_>,
+) -> Result<Turn, Refused> {
+    match send {
+        ToSend::Nothing => return records.read(octets),
+        ToSend::Plaintext(plaintext) => records.write(plaintext, &mut octets.output)?,
+        ToSend::CloseNotify => records.close(&mut octets.output)?,
+    }
+    Ok(Turn::Sent)
 }
 
 impl fmt::Debug for TlsLeg {

@@ -5,8 +5,9 @@
 //! certificates and keys, a [`ServerProfile`] or [`ClientProfile`] says how legs behave, and a
 //! [`HandshakePool`] runs what a worker must not: the public-key operations of a handshake.
 //!
-//! The record layer is rustls's unbuffered one: an idle leg owns no buffer at all, and what is
-//! held for a busy one is bounded by [`LegLimits`].
+//! rustls shakes hands, by its unbuffered interface; the records of an open leg are ours
+//! ([`Records`]). An idle leg owns no buffer at all, and what is held for a busy one is bounded
+//! by [`LegLimits`].
 //!
 //! Deliberately absent: TLS 1.0 and 1.1, static RSA key exchange, 0-RTT, renegotiation, ALPN, and
 //! the process-wide default provider of rustls, which nothing here reads or sets.
@@ -19,13 +20,14 @@ mod leg;
 mod peer;
 mod profile;
 mod recheck;
+mod record;
 mod refusal;
 mod shown;
 mod trustpoint;
 mod verify;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use abi::policy::{ClientAuth, TlsProvider};
 pub use handshake::{HandshakePool, HandshakePort, PoolConfig};
@@ -36,4 +38,5 @@ pub use profile::{
     Versions, WallClock,
 };
 pub use recheck::Recheck;
+pub use record::Records;
 pub use trustpoint::{Fault, Trustpoint, TrustpointError, TrustpointSpec};

@@ -185,6 +185,7 @@ impl TlsContext {
         };
         let mut config = builder.with_cert_resolver(Arc::new(Shown(identity)));
         config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.enable_secret_extraction = true;
         config.send_tls13_tickets = usize::from(spec.resumption);
         if spec.resumption {
             config.ticketer = self.ticketer()?;
@@ -223,6 +224,7 @@ impl TlsContext {
                 builder.with_client_cert_resolver(Arc::new(identity))
             }
         };
+        config.enable_secret_extraction = true;
         config.resumption = if spec.resumption {
             Resumption::in_memory_sessions(REMEMBERED_MAX)
         } else {

@@ -138,10 +138,10 @@ impl SignalLeg {
         }
     }
 
-    /// Has the processor fetch the TLS connection.
+    /// Has the processor fetch the keys of TLS.
     pub(crate) fn prefetch_keys(&self) {
         if let Some(tls) = &self.tls {
-            tls.prefetch_with(crypto::prefetch, crypto::prefetch);
+            tls.prefetch_with(crypto::prefetch);
         }
     }
 

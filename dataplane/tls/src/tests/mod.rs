@@ -141,9 +141,9 @@ const TARGET: Target<'static> = Target {
 };
 
 /// Two legs joined back to back.
-struct Pair {
-    client: TlsLeg,
-    server: TlsLeg,
+pub(crate) struct Pair {
+    pub(crate) client: TlsLeg,
+    pub(crate) server: TlsLeg,
 }
 
 impl Pair {
@@ -155,7 +155,7 @@ impl Pair {
     }
 
     /// A pair that has shaken hands.
-    fn open(versions: Versions) -> Self {
+    pub(crate) fn open(versions: Versions) -> Self {
         let world = World::new();
         let mut client = world.client();
         client.versions = versions;
@@ -165,7 +165,7 @@ impl Pair {
     }
 
     /// Carries octets both ways until nothing moves; returns where client and server stand.
-    fn run(&mut self) -> (State, State) {
+    pub(crate) fn run(&mut self) -> (State, State) {
         self.run_by(usize::MAX)
     }
 
@@ -198,7 +198,7 @@ fn carry(from: &mut TlsLeg, to: &mut TlsLeg, most: usize) -> usize {
     })
 }
 
-fn output_of(leg: &mut TlsLeg) -> Vec<u8> {
+pub(crate) fn output_of(leg: &mut TlsLeg) -> Vec<u8> {
     let mut all = Vec::new();
     leg.take_output(|octets| {
         all.extend_from_slice(octets);
@@ -207,7 +207,7 @@ fn output_of(leg: &mut TlsLeg) -> Vec<u8> {
     all
 }
 
-fn plaintext_of(leg: &mut TlsLeg) -> Vec<u8> {
+pub(crate) fn plaintext_of(leg: &mut TlsLeg) -> Vec<u8> {
     let mut all = Vec::new();
     leg.take_plaintext(|octets| {
         all.extend_from_slice(octets);

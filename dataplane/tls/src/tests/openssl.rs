@@ -186,6 +186,53 @@ fn openssl_clients_are_served() {
 }
 
 #[test]
+fn every_suite_carries_records_of_all_sizes() {
+    let suites = [
+        "-tls1_3 -ciphersuites TLS_AES_128_GCM_SHA256",
+        "-tls1_3 -ciphersuites TLS_AES_256_GCM_SHA384",
+        "-tls1_3 -ciphersuites TLS_CHACHA20_POLY1305_SHA256",
+        "-tls1_2 -cipher ECDHE-ECDSA-AES128-GCM-SHA256",
+        "-tls1_2 -cipher ECDHE-ECDSA-AES256-GCM-SHA384",
+        "-tls1_2 -cipher ECDHE-ECDSA-CHACHA20-POLY1305",
+    ];
+    let folder = Folder::new();
+    let world = world(TlsProvider::AwsLcRs, false, &folder);
+    for suite in suites {
+        let (listener, tcp_port) = listen();
+        let mut client = folder.openssl(&format!(
+            "s_client -connect 127.0.0.1:{tcp_port} {suite} -quiet -CAfile server-ca.crt \
+             -cert client.crt -key client.key"
+        ));
+        let mut stdin = client.stdin.take().unwrap();
+        let leg = TlsLeg::server(&world.server().profile());
+        let mut server = Wire::new(leg, listener.accept().unwrap().0);
+        for len in [1_usize, 15, 16, 17, 4000, 40_000] {
+            let line = [vec![b'a'; len - 1], vec![b'\n']].concat();
+            stdin.write_all(&line).unwrap();
+            assert_eq!(
+                server.until(|_, plaintext| plaintext.len() >= len),
+                line,
+                "{suite}"
+            );
+            let mut written = 0;
+            while written < len {
+                written += server.leg.write(&line[written..]);
+                server.flush();
+            }
+        }
+        server.leg.close();
+        server.until(|leg, _| leg.state() != State::Open);
+        drop((server, stdin));
+        let output = client.wait_with_output().unwrap();
+        assert_eq!(
+            output.stdout.len(),
+            1 + 15 + 16 + 17 + 4000 + 40_000,
+            "{suite}"
+        );
+    }
+}
+
+#[test]
 fn openssl_servers_are_reached() {
     for (provider, rsa, version, wire) in CASES {
         let folder = Folder::new();
