@@ -228,6 +228,7 @@ mod tests {
         counters.refuse(Reason::LimitUcSessions);
         layout.media_delay(0).unwrap().record(2_000, 3);
         layout.handshake_time(1).unwrap().record(1_000_000, 2);
+        layout.turn_time(1).unwrap().record(70_000, 4);
         layout.bursts(0).unwrap().record(3);
         WorkerRecord {
             at: 1,
@@ -251,6 +252,7 @@ mod tests {
             "ucproxy_media_delay_seconds_bucket{le=\"0.000002047\"} 3",
             "ucproxy_media_delay_seconds_bucket{le=\"+Inf\"} 3",
             "ucproxy_media_delay_seconds_sum 0.000006000",
+            "ucproxy_worker_turn_seconds_count 4",
             "ucproxy_pool_limit{pool=\"uc-sessions\"} 0",
             "ucproxy_dataplane_up 0",
             "ucproxy_client_handshake_seconds_bucket{le=\"0.001048575\"} 2",

@@ -74,6 +74,21 @@ impl Snapshot {
         }
     }
 
+    /// What was counted after `earlier`, which is of the same histogram.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let before = earlier.buckets.iter().chain(core::iter::repeat(&0));
+        Self {
+            sum: self.sum.wrapping_sub(earlier.sum),
+            buckets: self
+                .buckets
+                .iter()
+                .zip(before)
+                .map(|(now, before)| now.wrapping_sub(*before))
+                .collect(),
+        }
+    }
+
     /// How many values were counted.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -183,5 +198,18 @@ mod tests {
         assert_eq!(snapshot.sum(), 1_099_000);
         assert!((1_000..1_150).contains(&snapshot.quantile(500).unwrap()));
         assert!((1_000_000..1_150_000).contains(&snapshot.quantile(1000).unwrap()));
+    }
+
+    #[test]
+    fn a_window_holds_only_what_was_counted_in_it() {
+        let words: Vec<AtomicU64> = (0..HISTOGRAM_WORDS).map(|_| AtomicU64::new(0)).collect();
+        let histogram = Histogram::new(&words).unwrap();
+        histogram.record(1_000_000, 1);
+        let before = histogram.snapshot();
+        histogram.record(1_000, 3);
+        let window = histogram.snapshot().since(&before);
+        assert_eq!((window.count(), window.sum()), (3, 3_000));
+        assert!(window.quantile(1000).unwrap() < 1_150);
+        assert_eq!(before.since(&Snapshot::default()), before);
     }
 }

@@ -4,7 +4,7 @@
 //! header | limits | usage | process record | device records
 //!        | acknowledgements, one line a worker | policy slots
 //!        | per worker: counters, burst sizes, media delay histogram, handshake histogram,
-//!          worker record, neighbour records, session records, stream records
+//!          turn histogram, worker record, neighbour records, session records, stream records
 //! ```
 //! All offsets are in words of eight octets and on cache lines.
 
@@ -38,7 +38,8 @@ const LINE_WORDS: usize = 8;
 const BURSTS_AT: usize = BLOCK_WORDS;
 const DELAY_AT: usize = BURSTS_AT + BURST_WORDS;
 const HANDSHAKES_AT: usize = DELAY_AT + HISTOGRAM_WORDS;
-const WORKER_AT: usize = HANDSHAKES_AT + HISTOGRAM_WORDS;
+const TURNS_AT: usize = HANDSHAKES_AT + HISTOGRAM_WORDS;
+const WORKER_AT: usize = TURNS_AT + HISTOGRAM_WORDS;
 const NEIGHBORS_AT: usize = WORKER_AT + WORKER_WORDS;
 const SESSIONS_AT: usize = NEIGHBORS_AT + Shape::NEIGHBORS * NEIGHBOR_WORDS;
 
@@ -88,6 +89,7 @@ pub(crate) const AREAS: &[Field] = &[
     Field::area("bursts", BURST_WORDS, &[]),
     Field::area("media delay", HISTOGRAM_WORDS, crate::histogram::FIELDS),
     Field::area("handshake time", HISTOGRAM_WORDS, crate::histogram::FIELDS),
+    Field::area("turn time", HISTOGRAM_WORDS, crate::histogram::FIELDS),
     Field::area("worker", WORKER_WORDS, records::WORKER),
     Field::area("neighbor", NEIGHBOR_WORDS, records::NEIGHBOR),
     Field::area("neighbors", NEIGHBOR_WORDS * Shape::NEIGHBORS, &[]),
@@ -322,6 +324,12 @@ impl<'r> Layout<'r> {
         Histogram::new(self.part(worker, HANDSHAKES_AT, HISTOGRAM_WORDS)?)
     }
 
+    /// The turn histogram of `worker`: nanoseconds of each turn of its loop, idle ones too.
+    #[must_use]
+    pub fn turn_time(&self, worker: usize) -> Option<Histogram<'r>> {
+        Histogram::new(self.part(worker, TURNS_AT, HISTOGRAM_WORDS)?)
+    }
+
     /// The words of the record of `worker` itself.
     #[must_use]
     pub fn worker(&self, worker: usize) -> Option<&'r [AtomicU64]> {
@@ -547,6 +555,7 @@ mod tests {
             }
             assert!(layout.counters(worker).is_some() && layout.media_delay(worker).is_some());
             assert!(layout.bursts(worker).is_some() && layout.handshake_time(worker).is_some());
+            assert!(layout.turn_time(worker).is_some());
         }
         assert!(layout.device(Shape::DEVICES).is_none());
         assert!(layout.neighbor(0, Shape::NEIGHBORS).is_none());

@@ -73,6 +73,7 @@ pub struct Worker<N: Nic> {
     bursts: BurstSizes<'static>,
     media_delay: Histogram<'static>,
     handshake_time: Histogram<'static>,
+    turn_time: Histogram<'static>,
     report: Report,
     policy: Arc<Policy>,
     policies: PolicyInbox,

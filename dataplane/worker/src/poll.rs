@@ -42,8 +42,9 @@ impl<N: Nic> Worker<N> {
         while !self.stop.load(Ordering::Relaxed) {
             let now = clock();
             let turn = self.poll_once(now);
+            let took = u64::try_from(clock().since(now).as_nanos()).unwrap_or(u64::MAX);
+            self.turn_time.record(took, 1);
             if turn.busy {
-                let took = u64::try_from(clock().since(now).as_nanos()).unwrap_or(u64::MAX);
                 self.counters.add(Counter::BusyNanos, took);
                 self.report.note_turn(took);
                 if turn.media > 0 {

@@ -149,6 +149,7 @@ impl<N: Nic> Worker<N> {
         let bursts = layout.bursts(id).ok_or_else(missing)?;
         let media_delay = layout.media_delay(id).ok_or_else(missing)?;
         let handshake_time = layout.handshake_time(id).ok_or_else(missing)?;
+        let turn_time = layout.turn_time(id).ok_or_else(missing)?;
         let infos: Vec<NicInfo> = setup.nics.iter().map(Nic::info).collect();
         let image = &policy.image;
         let mut stack = Stack::new(Limits::default());
@@ -170,6 +171,7 @@ impl<N: Nic> Worker<N> {
             bursts,
             media_delay,
             handshake_time,
+            turn_time,
             report: Report::new(now),
             admission: Admission::new(limits, usage),
             sources: Sources::default(),

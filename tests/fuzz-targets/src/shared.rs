@@ -102,7 +102,9 @@ fn read(layout: &Layout<'_>) {
         let delay = layout.media_delay(worker).map(|delay| delay.snapshot());
         let _ = delay.map(|delay| (delay.count(), delay.quantile(500), delay.quantile(1_000)));
         let times = layout.handshake_time(worker).map(|times| times.snapshot());
+        let turns = layout.turn_time(worker).map(|turns| turns.snapshot());
         let _ = times.map(|times| (times.count(), times.quantile(500)));
+        let _ = turns.map(|turns| turns.since(&turns).quantile(1_000));
         let _ = layout.bursts(worker).map(|bursts| bursts.counts());
         let _ = layout.worker(worker).and_then(WorkerRecord::load);
         for index in (0..=Shape::NEIGHBORS).step_by(256) {

@@ -31,6 +31,13 @@ pub(super) fn write(page: &mut Page, layout: &Layout<'static>) -> fmt::Result {
         HANDSHAKE_POWERS,
         &merged(layout, |worker| layout.handshake_time(worker)),
     )?;
+    times(
+        page,
+        "ucproxy_worker_turn_seconds",
+        "Turns of the workers' loops, idle ones too.",
+        DELAY_POWERS,
+        &merged(layout, |worker| layout.turn_time(worker)),
+    )?;
     bursts(page, layout)
 }
 
