@@ -141,8 +141,10 @@ impl<'b> Generator<'b> {
             let missing = "is not built: cargo build --release -p perf-loadgen";
             return Err(BenchError::Generator(missing.to_owned()));
         }
-        let mut command = Command::new("timeout");
-        command.args(["--kill-after=5", PATIENCE, "nsenter"]);
+        // Each of the two would outlive its parent: `timeout` this program, the generator it.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]);
+        command.args(["timeout", "--kill-after=5", PATIENCE, "nsenter"]);
         if let Some(netns) = self.netns {
             command.arg(format!("--net={}", netns.path().display()));
         }

@@ -45,8 +45,8 @@ fn run() -> Result<()> {
     }
     let mut unanswered = Vec::new();
     for (name, ask) in questions::ALL {
-        // The short set must be over in minutes.
-        let by_default = asked.is_empty() && !(bench.options.short && *name == "suites");
+        let in_set = !bench.options.short || questions::SHORT.contains(name);
+        let by_default = asked.is_empty() && in_set;
         if (by_default || asked.iter().any(|asked| asked == name))
             && let Err(error) = answer(&bench, *ask)
         {

@@ -19,13 +19,14 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
     let (rtpengine, path) = called(bench)?;
     let load = through_rtpengine(bench, &rtpengine, &path)?.received_per_second / 2.0;
     let load = format!("{load:.0}");
+    let seconds = if bench.options.short { "1" } else { "2" };
     question.fact("load, packets a second", load.clone());
     drop(rtpengine);
     for _ in 0..bench.options.runs {
         // A generator begins its numbers anew, so it needs calls that have heard none.
         let (rtpengine, path) = called(bench)?;
         let generator = rtpengine.generator(bench, &path).set("warm-up", "5000");
-        let report = once(&generator.set("rate", &load).set("seconds", "2"))?;
+        let report = once(&generator.set("rate", &load).set("seconds", seconds))?;
         record(&mut question, "rtpengine", report.delay)?;
         drop(rtpengine);
         let synth = Synth {
@@ -34,7 +35,7 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
         };
         let (_proxy, _, path) = provisioned(bench, &synth)?;
         let generator = bench.generator(&path).over_memif();
-        let report = once(&generator.set("rate", &load).set("seconds", "2"))?;
+        let report = once(&generator.set("rate", &load).set("seconds", seconds))?;
         record(&mut question, "ucproxy", report.delay)?;
     }
     for percentile in ["p50", "p99"] {
