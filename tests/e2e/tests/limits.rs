@@ -2,18 +2,23 @@
 //! that is given back can be taken again.
 
 use e2e::certs::{Identity, Request};
-use e2e::error::{Result, ensure};
+use e2e::error::{Failure, Result, ensure};
+use e2e::lab::Host;
 use e2e::policy::Policy;
 use e2e::scenario::{during_a_call, on_stage};
-use e2e::show::sessions;
+use e2e::show::{sessions, streams};
 use e2e::stage::{INSIDE, Setting, Stage};
 use e2e::tls_peer::TlsPeer;
 use e2e::wait::{STEP, until};
 
 fn limited(limits: &str) -> Setting {
+    with(format!("limits:\n  {limits}\n"))
+}
+
+fn with(more: String) -> Setting {
     Setting {
         policy: Policy {
-            more: format!("limits:\n  {limits}\n"),
+            more,
             ..Policy::default()
         },
         ..Setting::default()
@@ -66,6 +71,49 @@ fn calls_with_srtp() -> Result<()> {
         stage.outside.dial(INSIDE.0)?;
         stage.outside.wait_closed()?;
         stage.wait_counted(&before, "limit-srtp-sessions")?;
+        stage.wait_media_closed()
+    })
+}
+
+/// A stream from SRTP to RTP as `ucproxy media provision` reads it; each has peers of its own.
+fn encrypted_stream(number: u16) -> String {
+    let [outside, inside, phone, manager] = [
+        Host::OutsideMedia,
+        Host::InsideMedia,
+        Host::OutsidePhone,
+        Host::Manager,
+    ]
+    .map(Host::v4);
+    let key = "5a".repeat(30);
+    let port = 20_000 + 2 * number;
+    format!(
+        "{{\"client\":{{\"local\":\"{outside}:0\",\"peer\":\"{phone}:{port}\",\
+         \"suite\":\"AES_CM_128_HMAC_SHA1_80\",\"receive\":\"{key}\",\"transmit\":\"{key}\"}},\
+         \"server\":{{\"local\":\"{inside}:0\",\"peer\":\"{manager}:{port}\"}}}}\n"
+    )
+}
+
+#[test]
+fn export_class_k8_ends_at_250_srtp_sessions() -> Result<()> {
+    const MOST: u16 = 250;
+    let k8 = "license: { model: ASA5520, uc_sessions: 1000, export: k8 }\n";
+    on_stage(&with(k8.to_owned()), |stage| {
+        let before = stage.proxy.counters()?;
+        let file = stage.lab.dir().join("encrypted.jsonl");
+        let lines: String = (0..=MOST).map(encrypted_stream).collect();
+        let failed = |source| Failure::Io {
+            what: "write streams".to_owned(),
+            source,
+        };
+        std::fs::write(&file, lines).map_err(failed)?;
+        let provision = ["media", "provision", &file.display().to_string()];
+        let refused = stage.proxy.ucproxy(&provision);
+        ensure(refused.is_err(), || format!("all opened: {refused:?}"))?;
+        stage.wait_counted(&before, "limit-srtp-sessions")?;
+        let open = streams(&stage.proxy.show("media")?)?.len();
+        ensure(open == usize::from(MOST), || format!("{open} streams"))?;
+        std::fs::write(&file, "").map_err(failed)?;
+        stage.proxy.ucproxy(&provision)?;
         stage.wait_media_closed()
     })
 }
