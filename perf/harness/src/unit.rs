@@ -18,6 +18,8 @@ pub enum Unit {
     Ns,
     /// Microseconds.
     Us,
+    /// Milliseconds.
+    Ms,
     /// Instructions a packet.
     InstructionsPerPacket,
     /// Octets.
@@ -38,6 +40,7 @@ impl Unit {
             Self::NsPerPacket => "ns a packet",
             Self::Ns => "ns",
             Self::Us => "us",
+            Self::Ms => "ms",
             Self::InstructionsPerPacket => "instructions a packet",
             Self::Octets => "octets",
             Self::Share => "share",

@@ -42,11 +42,15 @@ impl<N: Nic> Load<N> {
         received + sent > 0
     }
 
-    /// Lets phones connect as long as fewer than `window` are busy with it.
-    pub(crate) fn start_some(&mut self, window: usize, now: Now) {
-        let started = |phones: &Phones| phones.tally.started;
-        while started(&self.phones) < self.phones.len() && self.phones.tally.pending < window {
-            self.phones.start_next(&mut self.outside, now);
+    /// Lets the next phone connect.
+    pub(crate) fn start_next(&mut self, now: Now) {
+        self.phones.start_next(&mut self.outside, now);
+    }
+
+    /// Lets phones connect until `to` did, as long as fewer than `window` are busy with it.
+    pub(crate) fn start_some(&mut self, window: usize, to: usize, now: Now) {
+        while self.phones.tally.started < to && self.phones.tally.pending < window {
+            self.start_next(now);
         }
     }
 }
@@ -110,13 +114,14 @@ mod tests {
         let mut load = back_to_back();
         let mut now = Now::ZERO;
         for _ in 0..PHONES {
-            load.start_some(50, now);
+            load.start_some(50, PHONES, now);
             turn_until(&mut load, &mut now, |load| load.phones.tally.pending < 50);
         }
         turn_until(&mut load, &mut now, |load| load.phones.tally.pending == 0);
         let all = Tally {
             started: PHONES,
             established: PHONES,
+            ever_established: PHONES,
             ..Tally::default()
         };
         assert_eq!(load.phones.tally, all, "{:?}", load.phones.fates);

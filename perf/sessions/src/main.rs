@@ -3,8 +3,7 @@
 //!
 //! `cargo run --release -p perf-sessions` measures 1,000 and 10,000 sessions with TLS 1.3 and 1.2,
 //! five times each, with `--short` only 1,000 with TLS 1.3; `--sessions N` makes one measurement
-//! instead, with `--tls12` of TLS 1.2. The kernel has too few sockets for it, so the phones and the
-//! call manager are user-space stacks of our own crates, joined to the proxy by two memif ports.
+//! instead, with `--tls12` of TLS 1.2.
 //! Each measurement runs in processes of its own, because what one frees the next would reuse.
 //! Fails when a session is lost, a licence unit leaks or memory is over its budget.
 #![expect(
@@ -13,21 +12,13 @@
     reason = "a benchmark prints, and has nothing better to do with an error than to stop"
 )]
 
-mod load;
-mod manager;
-mod memory;
-mod phone;
-mod phones;
-mod pki;
-mod proxy;
 mod report;
 mod run;
-mod side;
 
 use std::process::{Command, ExitCode, Stdio};
 
 use perf_harness::Options;
-use tls::Versions;
+use perf_sessions::Versions;
 
 use crate::report::Row;
 

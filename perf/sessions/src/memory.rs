@@ -5,22 +5,26 @@ use std::ops::Sub;
 
 /// Resident octets of a process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Memory {
+pub struct Memory {
     /// Heap and other anonymous pages.
-    pub(crate) heap: usize,
+    pub heap: usize,
     /// The shared region that `show` reads.
-    pub(crate) region: usize,
+    pub region: usize,
     /// Rings of the ports, whose size is fixed.
-    pub(crate) rings: usize,
+    pub rings: usize,
     /// Hugepages.
-    pub(crate) huge: usize,
+    pub huge: usize,
     /// Code and everything else.
-    pub(crate) other: usize,
+    pub other: usize,
 }
 
 impl Memory {
     /// Reads `/proc/PID/smaps`.
-    pub(crate) fn of(pid: u32) -> Self {
+    ///
+    /// # Panics
+    /// When there is no such process.
+    #[must_use]
+    pub fn of(pid: u32) -> Self {
         let text = fs::read_to_string(format!("/proc/{pid}/smaps")).expect("smaps of a process");
         Self::parse(&text)
     }
@@ -59,7 +63,8 @@ impl Memory {
     }
 
     /// What sessions take: everything that grows with them.
-    pub(crate) const fn of_sessions(self) -> usize {
+    #[must_use]
+    pub const fn of_sessions(self) -> usize {
         self.heap + self.region + self.huge + self.other
     }
 }

@@ -40,17 +40,19 @@ pub(crate) struct Phones {
 
 /// How many phones are at each stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub struct Tally {
     /// Have begun.
-    pub(crate) started: usize,
+    pub started: usize,
     /// Neither registered nor lost yet.
-    pub(crate) pending: usize,
+    pub pending: usize,
     /// Registered and idle.
-    pub(crate) established: usize,
+    pub established: usize,
+    /// Were so at some time.
+    pub ever_established: usize,
     /// Hung up in good order.
-    pub(crate) gone: usize,
+    pub gone: usize,
     /// Lost.
-    pub(crate) lost: usize,
+    pub lost: usize,
 }
 
 impl Phones {
@@ -179,6 +181,7 @@ impl Phones {
         match after {
             Stage::Established => {
                 self.tally.established += 1;
+                self.tally.ever_established += 1;
                 self.set_up_times.push(now.since(phone.began()));
             }
             Stage::Gone => self.tally.gone += 1,

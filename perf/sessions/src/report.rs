@@ -3,9 +3,8 @@
 use core::time::Duration;
 
 use perf_harness::{Question, Target, Unit};
+use perf_sessions::Memory;
 use serde::{Deserialize, Serialize};
-
-use crate::memory::Memory;
 
 /// Octets that an idle session should take at most, all in.
 const AIM: f64 = 32.0 * 1024.0;
@@ -153,8 +152,9 @@ pub(crate) fn question() -> Question {
          at a call manager that speaks clear TCP, and stay idle; 64 set up at the same time. \
          Phones and call manager are user-space stacks on the other core, joined by two memif \
          ports. Memory is the growth of the data plane's resident set, hugepages and shared \
-         region included, the ports' rings of fixed size left out, from before the first phone to \
-         three seconds after the last; then all hang up, and as many come again. Every run has processes of its own, and fails when a \
+         region included, the ports' rings of fixed size left out, from when one phone has come and \
+         gone, so that the code is there that every session needs, to three seconds after the last; \
+         then all hang up, and as many come again. Every run has processes of its own, and fails when a \
          session is lost or a licence unit does not come back.",
     )
     .along("sessions")
