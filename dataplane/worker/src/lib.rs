@@ -28,6 +28,7 @@ mod segments;
 mod setup;
 mod signal;
 mod slab;
+mod times;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -35,7 +36,6 @@ use std::sync::atomic::AtomicBool;
 use abi::Now;
 use abi::bursts::BurstSizes;
 use abi::counters::Counters;
-use abi::histogram::Histogram;
 use abi::layout::Layout;
 use flow::{FlowTable, PortMap, PortSlice, Wheel};
 use pipeline::Entropy;
@@ -55,6 +55,7 @@ use crate::report::Report;
 use crate::segments::Arrived;
 use crate::signal::LegRef;
 use crate::slab::Slab;
+use crate::times::Times;
 
 pub use crate::handoff::{Handoff, Message};
 pub use crate::media::{MediaEngine, MediaPort, Probe, Stage, fetch_frames};
@@ -71,9 +72,7 @@ pub struct Worker<N: Nic> {
     layout: Layout<'static>,
     counters: Counters<'static>,
     bursts: BurstSizes<'static>,
-    media_delay: Histogram<'static>,
-    handshake_time: Histogram<'static>,
-    turn_time: Histogram<'static>,
+    times: Times,
     report: Report,
     policy: Arc<Policy>,
     policies: PolicyInbox,

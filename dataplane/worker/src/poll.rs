@@ -43,12 +43,12 @@ impl<N: Nic> Worker<N> {
             let now = clock();
             let turn = self.poll_once(now);
             let took = u64::try_from(clock().since(now).as_nanos()).unwrap_or(u64::MAX);
-            self.turn_time.record(took, 1);
+            self.times.turn.record(took, 1);
             if turn.busy {
                 self.counters.add(Counter::BusyNanos, took);
                 self.report.note_turn(took);
                 if turn.media > 0 {
-                    self.media_delay.record(took, turn.media);
+                    self.times.media_delay.record(took, turn.media);
                 }
             }
             let next = self.next_deadline().map(|at| at.since(now));

@@ -29,6 +29,7 @@ use crate::provision::{Order, Provisioned};
 use crate::rate::LogRate;
 use crate::report::Report;
 use crate::slab::Slab;
+use crate::times::Times;
 
 /// Plaintext that is brought from a leg to its session at once.
 const SCRATCH: usize = 16 * 1024;
@@ -147,9 +148,7 @@ impl<N: Nic> Worker<N> {
         let limits = layout.limits().ok_or_else(missing)?;
         let usage = layout.usage().ok_or_else(missing)?;
         let bursts = layout.bursts(id).ok_or_else(missing)?;
-        let media_delay = layout.media_delay(id).ok_or_else(missing)?;
-        let handshake_time = layout.handshake_time(id).ok_or_else(missing)?;
-        let turn_time = layout.turn_time(id).ok_or_else(missing)?;
+        let times = Times::of(&layout, id).ok_or_else(missing)?;
         let infos: Vec<NicInfo> = setup.nics.iter().map(Nic::info).collect();
         let image = &policy.image;
         let mut stack = Stack::new(Limits::default());
@@ -169,9 +168,7 @@ impl<N: Nic> Worker<N> {
             layout,
             counters,
             bursts,
-            media_delay,
-            handshake_time,
-            turn_time,
+            times,
             report: Report::new(now),
             admission: Admission::new(limits, usage),
             sources: Sources::default(),

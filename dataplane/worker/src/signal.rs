@@ -471,7 +471,8 @@ impl<N: Nic> Worker<N> {
                 .add(Counter::TlsResumed, u64::from(info.resumed));
             if leg == Leg::Client {
                 let took = now.since(s.opened).as_nanos();
-                self.handshake_time
+                self.times
+                    .handshake
                     .record(u64::try_from(took).unwrap_or(u64::MAX), 1);
             }
         }
