@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use abi::policy;
-use wire::{Frame, NicInfo};
+use wire::{Frame, MacAddr, NicInfo};
 
 use crate::{
     InterfaceId, Stack,
@@ -32,12 +32,24 @@ pub enum ConfigError {
 }
 
 /// A link and its interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LinkSlot {
-    pub(crate) port: u16,
-    /// 0 when untagged.
-    pub(crate) vlan: u16,
+    pub(crate) key: LinkKey,
+    /// Our station address there.
+    pub(crate) mac: MacAddr,
     pub(crate) id: InterfaceId,
+}
+
+/// A port and a VLAN of it in one word, which compares at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LinkKey(u32);
+
+impl LinkKey {
+    /// `None` when untagged.
+    #[inline]
+    pub(crate) fn new(port: u16, vlan: Option<u16>) -> Self {
+        Self(u32::from(port) << 16 | u32::from(vlan.unwrap_or(0)))
+    }
 }
 
 impl<F: Frame> Stack<F> {
@@ -74,8 +86,8 @@ impl<F: Frame> Stack<F> {
 
 fn sorted_links(interfaces: &[Interface]) -> Result<Vec<LinkSlot>, ConfigError> {
     let slot = |(i, id): (&Interface, _)| LinkSlot {
-        port: i.port,
-        vlan: i.vlan.unwrap_or(0),
+        key: LinkKey::new(i.port, i.vlan),
+        mac: i.mac,
         id,
     };
     let mut links: Vec<_> = interfaces
@@ -83,17 +95,15 @@ fn sorted_links(interfaces: &[Interface]) -> Result<Vec<LinkSlot>, ConfigError> 
         .zip((0..).map(InterfaceId))
         .map(slot)
         .collect();
-    links.sort_unstable();
+    links.sort_unstable_by_key(|link| link.key);
     let followers = links.iter().skip(1);
-    let mut doubles = links
+    let double = links
         .iter()
         .zip(followers)
-        .filter(|(a, b)| (a.port, a.vlan) == (b.port, b.vlan));
-    match doubles.next() {
-        Some((&LinkSlot { port, vlan, .. }, _)) => Err(ConfigError::SameLink {
-            port,
-            vlan: (vlan != 0).then_some(vlan),
-        }),
+        .find(|(a, b)| a.key == b.key)
+        .and_then(|(link, _)| interfaces.get(usize::from(link.id.0)));
+    match double {
+        Some(&Interface { port, vlan, .. }) => Err(ConfigError::SameLink { port, vlan }),
         None => Ok(links),
     }
 }

@@ -69,24 +69,48 @@ impl LinkHeader {
     /// `offload` asks for, which is no more than it [can](Self::tx_checksums). What is too big is
     /// counted.
     #[inline]
-    pub fn send<F: Frame>(&self, mut frame: F, offload: TxOffload, out: &mut impl Egress<F>) {
-        if frame.data().len() > usize::from(self.mtu) {
+    pub fn send<F: Frame>(&self, frame: F, offload: TxOffload, out: &mut impl Egress<F>) {
+        self.send_around(frame, 0, |_| Some(offload), out);
+    }
+
+    /// As [`send`](Self::send), for a frame that lacks `missing` octets of headers at the front of
+    /// its IP packet: `write` gets the packet with room for them, and returns what to ask the port
+    /// for, or `None` when the packet cannot be.
+    #[inline]
+    pub fn send_around<F: Frame>(
+        &self,
+        mut frame: F,
+        missing: usize,
+        write: impl FnOnce(&mut [u8]) -> Option<TxOffload>,
+        out: &mut impl Egress<F>,
+    ) {
+        if frame.data().len() + missing > usize::from(self.mtu) {
             return out.refuse(Reason::IpTooBig);
         }
-        if !frame.prepend(usize::from(self.len)) {
+        if !frame.prepend(usize::from(self.len) + missing) {
             return out.refuse(Reason::NoBuffer);
         }
-        let data = frame.data_mut();
         // Copies of a length that the compiler knows are a few moves.
-        if usize::from(self.len) == HEADER_LEN {
-            copy::<HEADER_LEN>(data, &self.bytes);
+        let packet = if usize::from(self.len) == HEADER_LEN {
+            self.put::<HEADER_LEN>(frame.data_mut())
         } else {
-            copy::<TAGGED_LEN>(data, &self.bytes);
-        }
+            self.put::<TAGGED_LEN>(frame.data_mut())
+        };
+        let Some(offload) = packet.and_then(write) else {
+            return out.refuse(Reason::IpMalformed);
+        };
         if !offload.is_none() {
             frame.set_tx_offload(self.len, offload);
         }
         out.send(self.port, frame);
+    }
+
+    /// Writes a header of `N` octets, and returns what lies behind it.
+    #[inline(always)]
+    fn put<'a, const N: usize>(&self, frame: &'a mut [u8]) -> Option<&'a mut [u8]> {
+        let (header, packet) = frame.split_first_chunk_mut::<N>()?;
+        *header = *self.bytes.first_chunk()?;
+        Some(packet)
     }
 
     /// The station that it is for.
@@ -94,14 +118,6 @@ impl LinkHeader {
     pub fn station(&self) -> MacAddr {
         let [a, b, c, d, e, f, ..] = self.bytes;
         MacAddr([a, b, c, d, e, f])
-    }
-}
-
-/// Copies the first `N` octets, if there is room for them.
-#[inline]
-fn copy<const N: usize>(to: &mut [u8], from: &[u8]) {
-    if let (Some(to), Some(from)) = (to.first_chunk_mut::<N>(), from.first_chunk::<N>()) {
-        *to = *from;
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     Egress, HopId, InterfaceId, LinkHeader, Locality, NeighborEvent, NeighborLimits, NeighborNews,
     ReassemblyLimits,
     bucket::TokenBucket,
-    config::LinkSlot,
+    config::{LinkKey, LinkSlot},
     interface::Interface,
     local::LocalAddresses,
     neighbor::{Due, Entry, Learned, NeighborTable},
@@ -51,7 +51,7 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Stack<F> {
     pub(crate) interfaces: Vec<Interface>,
-    /// Which interface each link is, sorted.
+    /// Which interface each link is, sorted by key.
     pub(crate) links: Vec<LinkSlot>,
     pub(crate) locals: LocalAddresses,
     pub(crate) routes: RouteTable,
@@ -85,15 +85,24 @@ impl<F: Frame> Stack<F> {
     /// group while the packet is for a host (RFC 1122 §3.3.6).
     #[inline]
     pub fn accept(&self, port: u16, packet: &Packet) -> Result<InterfaceId, Reason> {
-        let (id, interface) = self.link_interface(port, &packet.link)?;
+        let slot = self.link_slot(port, packet.link.vlan)?;
         let Link { dst, src, .. } = packet.link;
-        let is_for_us = dst == interface.mac
+        let is_for_us = dst == slot.mac
             || (dst.is_multicast() && self.locals.get(packet.dst) == Locality::Group);
         if is_for_us && !src.is_multicast() {
-            Ok(id)
+            Ok(slot.id)
         } else {
             Err(Reason::EthNotForUs)
         }
+    }
+
+    /// Whether a frame came to our station on its link, from a station: then
+    /// [`accept`](Self::accept) takes in what it carries.
+    #[inline]
+    #[must_use]
+    pub fn is_for_station(&self, port: u16, link: &Link) -> bool {
+        let slot = self.link_slot(port, link.vlan);
+        slot.is_ok_and(|slot| link.dst == slot.mac) && !link.src.is_multicast()
     }
 
     /// The interface of a port's link.
@@ -102,15 +111,17 @@ impl<F: Frame> Stack<F> {
         port: u16,
         link: &Link,
     ) -> Result<(InterfaceId, &Interface), Reason> {
-        let key = (port, link.vlan.unwrap_or(0));
-        let at = self
-            .links
-            .binary_search_by_key(&key, |slot| (slot.port, slot.vlan));
-        let id = at
-            .ok()
+        let id = self.link_slot(port, link.vlan)?.id;
+        let interface = self.interface(id).ok_or(Reason::VlanUnknown)?;
+        Ok((id, interface))
+    }
+
+    #[inline]
+    fn link_slot(&self, port: u16, vlan: Option<u16>) -> Result<&LinkSlot, Reason> {
+        let key = LinkKey::new(port, vlan);
+        let at = self.links.binary_search_by_key(&key, |slot| slot.key);
+        at.ok()
             .and_then(|at| self.links.get(at))
-            .map(|slot| slot.id);
-        id.and_then(|id| Some((id, self.interface(id)?)))
             .ok_or(Reason::VlanUnknown)
     }
 

@@ -5,8 +5,8 @@ use core::net::IpAddr;
 /// A one's complement sum in progress, kept in 64 bits: 2^64 - 1 is a multiple of 2^16 - 1, so the
 /// sum of words four times as wide folds into that of the words (RFC 1071 §2(C)).
 ///
-/// Kept in the machine's byte order: the sum does not care (RFC 1071 §2(B)), and loads need no
-/// swapping.
+/// Its words are little-endian, as the processors' are that we run on: the sum does not care
+/// (RFC 1071 §2(B)), and loads need no swapping.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sum(u64);
 
@@ -21,24 +21,19 @@ impl Sum {
     #[inline]
     #[must_use]
     pub fn add_bytes(self, bytes: &[u8]) -> Self {
-        let (words, rest) = bytes.as_chunks::<8>();
-        let (blocks, words) = words.as_chunks::<4>();
-        let (mut sum, mut carries) = (self.0, 0);
-        // Within a block, each carry goes into the next addition: one instruction for a word.
-        for &[a, b, c, d] in blocks {
-            let mut carry;
-            (sum, carry) = sum.overflowing_add(u64::from_ne_bytes(a));
-            (sum, carry) = sum.carrying_add(u64::from_ne_bytes(b), carry);
-            (sum, carry) = sum.carrying_add(u64::from_ne_bytes(c), carry);
-            (sum, carry) = sum.carrying_add(u64::from_ne_bytes(d), carry);
-            carries += u64::from(carry);
+        let (blocks, rest) = bytes.as_chunks::<64>();
+        let mut sum = Chain {
+            sum: self.0,
+            carries: 0,
+        };
+        for block in blocks {
+            sum.add(block);
         }
-        for &word in words {
-            let carry;
-            (sum, carry) = sum.overflowing_add(u64::from_ne_bytes(word));
-            carries += u64::from(carry);
-        }
-        Self(sum).add(last_word(rest)).add(carries)
+        let rest = sum.add_first::<32>(rest);
+        let rest = sum.add_first::<16>(rest);
+        let rest = sum.add_first::<8>(rest);
+        let Chain { sum, carries } = sum;
+        Self(sum).add(last_word(bytes, rest.len())).add(carries)
     }
 
     /// Adds a word; what is carried out at the top comes in at the bottom.
@@ -52,14 +47,14 @@ impl Sum {
     #[inline]
     #[must_use]
     pub const fn add_u16(self, word: u16) -> Self {
-        self.add(word.to_be() as u64)
+        self.add(word.swap_bytes() as u64)
     }
 
     /// Adds one 32-bit word.
     #[inline]
     #[must_use]
     pub const fn add_u32(self, word: u32) -> Self {
-        self.add(word.to_be() as u64)
+        self.add(word.swap_bytes() as u64)
     }
 
     /// The sum in 16 bits: `0xffff` for data whose own checksum is right.
@@ -72,7 +67,7 @@ impl Sum {
         let half = u32::from_le_bytes([a, b, c, d]);
         let halves = half.wrapping_add(half.rotate_left(16));
         let [.., low, high] = halves.to_le_bytes();
-        u16::from_be(u16::from_le_bytes([low, high]))
+        u16::from_be_bytes([low, high])
     }
 
     /// The checksum field for data summed with that field at zero.
@@ -90,20 +85,55 @@ impl Sum {
     }
 }
 
+/// A sum whose carries are counted beside it.
+struct Chain {
+    sum: u64,
+    carries: u64,
+}
+
+impl Chain {
+    /// Adds a block of whole words. Within it each carry goes into the next addition: one
+    /// instruction for a word.
+    #[inline(always)]
+    fn add(&mut self, block: &[u8]) {
+        let (words, _) = block.as_chunks::<8>();
+        let mut carry = false;
+        for &word in words {
+            (self.sum, carry) = self.sum.carrying_add(u64::from_le_bytes(word), carry);
+        }
+        self.carries += u64::from(carry);
+    }
+
+    /// Adds the first `N` octets if there are as many, and returns those behind.
+    #[inline(always)]
+    fn add_first<'a, const N: usize>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let Some((block, behind)) = bytes.split_first_chunk::<N>() else {
+            return bytes;
+        };
+        self.add(block);
+        behind
+    }
+}
+
+/// The last `len` octets of `bytes`, fewer than eight, as a word with zeros behind them.
+#[inline(always)]
+fn last_word(bytes: &[u8], len: usize) -> u64 {
+    match bytes.last_chunk::<8>() {
+        _ if len == 0 => 0,
+        // One load of octets that have been added before, which are pushed out again.
+        Some(&word) => u64::from_le_bytes(word) >> (64 - 8 * len),
+        None => short_word(bytes),
+    }
+}
+
 /// Fewer than eight octets as a word, zeros behind them.
 #[inline]
-fn last_word(octets: &[u8]) -> u64 {
-    let (four, rest) = match octets.split_first_chunk() {
-        Some((four, rest)) => (u32::from_ne_bytes(*four), rest),
-        None => (0, octets),
-    };
-    let rest = match *rest {
-        [a, b, c, ..] => [a, b, c, 0],
-        [a, b] => [a, b, 0, 0],
-        [a] => [a, 0, 0, 0],
-        [] => [0; 4],
-    };
-    u64::from(four) + u64::from(u32::from_ne_bytes(rest))
+fn short_word(octets: &[u8]) -> u64 {
+    let mut word = 0;
+    for &octet in octets.iter().rev() {
+        word = word << 8 | u64::from(octet);
+    }
+    word
 }
 
 /// The sum of the pseudo header that TCP, UDP and ICMPv6 checksums cover (RFC 9293 §3.1,

@@ -42,38 +42,30 @@ impl EthernetRepr {
     #[inline]
     pub fn parse(frame: &[u8]) -> Result<(Self, usize), Reason> {
         let header: &[u8; HEADER_LEN] = frame.first_chunk().ok_or(Reason::EthTruncated)?;
-        let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1] = *header;
-        let dst = MacAddr([d0, d1, d2, d3, d4, d5]);
-        let src = MacAddr([s0, s1, s2, s3, s4, s5]);
-        let ethertype = u16::from_be_bytes([t0, t1]);
-        if ethertype != VLAN {
-            return Ok((
-                Self {
-                    dst,
-                    src,
-                    vlan: None,
-                    ethertype,
-                },
-                HEADER_LEN,
-            ));
+        let [dst @ .., _, _, _, _, _, _, t0, t1] = header;
+        let [_, _, _, _, _, _, src @ .., _, _] = header;
+        let untagged = Self {
+            dst: MacAddr(*dst),
+            src: MacAddr(*src),
+            vlan: None,
+            ethertype: u16::from_be_bytes([*t0, *t1]),
+        };
+        if untagged.ethertype != VLAN {
+            return Ok((untagged, HEADER_LEN));
         }
-        let tag: &[u8; 4] = array(frame, HEADER_LEN).ok_or(Reason::EthTruncated)?;
-        let [c0, c1, t0, t1] = *tag;
+        let &[c0, c1, t0, t1] = array(frame, HEADER_LEN).ok_or(Reason::EthTruncated)?;
         let vlan = match u16::from_be_bytes([c0, c1]) & 0x0fff {
             0 => None,
             0x0fff => return Err(Reason::VlanUnknown),
             id => Some(id),
         };
         let ethertype = u16::from_be_bytes([t0, t1]);
-        Ok((
-            Self {
-                dst,
-                src,
-                vlan,
-                ethertype,
-            },
-            TAGGED_LEN,
-        ))
+        let tagged = Self {
+            vlan,
+            ethertype,
+            ..untagged
+        };
+        Ok((tagged, TAGGED_LEN))
     }
 
     /// Octets of the header.

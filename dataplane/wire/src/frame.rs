@@ -17,6 +17,18 @@ pub enum RxChecksum {
     Absent,
 }
 
+impl RxChecksum {
+    /// Whether the data is good, which `verify` finds out where the port did not.
+    #[inline]
+    pub fn or_verify(self, verify: impl FnOnce() -> bool) -> bool {
+        if self == Self::Unknown {
+            verify()
+        } else {
+            self != Self::Bad
+        }
+    }
+}
+
 /// An owned packet buffer: bytes with room before and after them.
 ///
 /// A DPDK mbuf implements it, and so does `SimFrame`, so that no stage above needs DPDK

@@ -17,6 +17,8 @@ pub(crate) const CHECKSUM: usize = 10;
 const DONT_FRAGMENT: u16 = 0x4000;
 const MORE_FRAGMENTS: u16 = 0x2000;
 const OFFSET_MASK: u16 = 0x1fff;
+/// The bits of the fragment field that only a fragment has set.
+pub(crate) const FRAGMENT_MASK: u16 = MORE_FRAGMENTS | OFFSET_MASK;
 
 /// A packet whose header and total length fit the bytes it was read from.
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +86,7 @@ impl<'a> Ipv4View<'a> {
     #[inline]
     #[must_use]
     pub const fn is_fragment(&self) -> bool {
-        self.fragment_field() & (MORE_FRAGMENTS | OFFSET_MASK) != 0
+        self.fragment_field() & FRAGMENT_MASK != 0
     }
 
     /// Whether other fragments lie behind this one.

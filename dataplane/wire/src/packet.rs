@@ -30,6 +30,44 @@ pub struct Link {
     pub len: u8,
 }
 
+impl Link {
+    /// Reads the link header of `frame`, and the EtherType of what it carries.
+    ///
+    /// # Errors
+    /// [`Reason::MultiSegment`] for a frame in several buffers or of more octets than offsets
+    /// count; those of [`EthernetRepr::parse`].
+    #[inline]
+    pub fn read<F: Frame>(frame: &F) -> Result<(Self, u16), Reason> {
+        if frame.is_contiguous() {
+            Self::parse(frame.data())
+        } else {
+            Err(Reason::MultiSegment)
+        }
+    }
+
+    #[inline]
+    fn parse(frame: &[u8]) -> Result<(Self, u16), Reason> {
+        // Offsets are 16 bits wide; no port hands out more than 64 KiB in one buffer.
+        if frame.len() > usize::from(u16::MAX) {
+            return Err(Reason::MultiSegment);
+        }
+        let (ethernet, l3) = EthernetRepr::parse(frame)?;
+        let EthernetRepr {
+            dst,
+            src,
+            vlan,
+            ethertype,
+        } = ethernet;
+        let link = Self {
+            dst,
+            src,
+            vlan,
+            len: l3.to_le_bytes()[0],
+        };
+        Ok((link, ethertype))
+    }
+}
+
 /// What a frame carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parsed {
@@ -99,36 +137,29 @@ impl Packet {
 /// The first thing that is wrong.
 #[inline]
 pub fn parse<F: Frame>(frame: &F) -> Result<Parsed, Reason> {
-    if !frame.is_contiguous() {
-        return Err(Reason::MultiSegment);
-    }
-    parse_bytes(frame.data(), frame.rx_ip_checksum(), frame.rx_l4_checksum())
+    let (link, ethertype) = Link::read(frame)?;
+    let (ip, l4) = (frame.rx_ip_checksum(), frame.rx_l4_checksum());
+    parse_behind(link, ethertype, frame.data(), ip, l4)
 }
 
 /// Like [`parse`], for bytes of which the port said `ip` and `l4` about the checksums.
 ///
 /// # Errors
 /// The first thing that is wrong.
-#[inline]
 pub fn parse_bytes(bytes: &[u8], ip: RxChecksum, l4: RxChecksum) -> Result<Parsed, Reason> {
-    // Offsets are 16 bits wide; no port hands out more than 64 KiB in one buffer.
-    if bytes.len() > usize::from(u16::MAX) {
-        return Err(Reason::MultiSegment);
-    }
-    let (ethernet, l3) = EthernetRepr::parse(bytes)?;
-    let EthernetRepr {
-        dst,
-        src,
-        vlan,
-        ethertype,
-    } = ethernet;
-    let link = Link {
-        dst,
-        src,
-        vlan,
-        len: l3.to_le_bytes()[0],
-    };
-    let rest = bytes.get(l3..).unwrap_or_default();
+    let (link, ethertype) = Link::parse(bytes)?;
+    parse_behind(link, ethertype, bytes, ip, l4)
+}
+
+#[inline]
+fn parse_behind(
+    link: Link,
+    ethertype: u16,
+    bytes: &[u8],
+    ip: RxChecksum,
+    l4: RxChecksum,
+) -> Result<Parsed, Reason> {
+    let rest = bytes.get(link.len.into()..).unwrap_or_default();
     match ethertype {
         ethernet::IPV4 => parse_v4(rest, link, ip, l4),
         ethernet::IPV6 => parse_v6(rest, link, l4),
@@ -141,12 +172,7 @@ pub fn parse_bytes(bytes: &[u8], ip: RxChecksum, l4: RxChecksum) -> Result<Parse
 #[inline(always)]
 fn parse_v4(rest: &[u8], link: Link, ip: RxChecksum, l4: RxChecksum) -> Result<Parsed, Reason> {
     let view = Ipv4View::parse(rest)?;
-    let sums_up = match ip {
-        RxChecksum::Good | RxChecksum::Absent => true,
-        RxChecksum::Bad => false,
-        RxChecksum::Unknown => view.has_valid_checksum(),
-    };
-    if !sums_up {
+    if !ip.or_verify(|| view.has_valid_checksum()) {
         return Err(Reason::IpBadChecksum);
     }
     let (src, dst) = (view.src(), view.dst());
@@ -189,7 +215,7 @@ fn parse_v6(rest: &[u8], link: Link, l4: RxChecksum) -> Result<Parsed, Reason> {
 }
 
 /// Source addresses that only a forger uses, and destinations that never leave a host.
-fn check_v4_addresses(src: Ipv4Addr, dst: Ipv4Addr) -> Result<(), Reason> {
+pub(crate) fn check_v4_addresses(src: Ipv4Addr, dst: Ipv4Addr) -> Result<(), Reason> {
     let [first, ..] = src.octets();
     // 0/8 and 127/8 are this host; 224/3 are groups, reserved addresses and broadcast.
     if first == 0 || first == 127 || first >= 224 {
@@ -203,7 +229,7 @@ fn check_v4_addresses(src: Ipv4Addr, dst: Ipv4Addr) -> Result<(), Reason> {
 
 /// As for IPv4; an unspecified source is for a host that asks about its own address
 /// (RFC 4862 §5.4), and IPv4-mapped addresses belong on no wire.
-fn check_v6_addresses(src: Ipv6Addr, dst: Ipv6Addr, protocol: u8) -> Result<(), Reason> {
+pub(crate) fn check_v6_addresses(src: Ipv6Addr, dst: Ipv6Addr, protocol: u8) -> Result<(), Reason> {
     let speaks_unnamed = src.is_unspecified() && protocol == proto::ICMPV6;
     let is_bad = src.is_multicast()
         || src.is_loopback()
@@ -282,12 +308,8 @@ impl Transport<'_> {
         let view = UdpView::parse(self.bytes)?;
         // A port may call an absent checksum good, which over IPv6 it is not.
         let is_absent = view.checksum() == 0 && src.is_ipv6();
-        let sums_up = match self.checksum {
-            RxChecksum::Good | RxChecksum::Absent => true,
-            RxChecksum::Bad => false,
-            RxChecksum::Unknown => view.has_valid_checksum(src, dst),
-        };
-        if is_absent || !sums_up {
+        let verify = || view.has_valid_checksum(src, dst);
+        if is_absent || !self.checksum.or_verify(verify) {
             return Err(Reason::UdpBadChecksum);
         }
         Ok(Body {
@@ -300,12 +322,8 @@ impl Transport<'_> {
 
     fn tcp(&self, src: IpAddr, dst: IpAddr) -> Result<Body, Reason> {
         let view = TcpView::parse(self.bytes)?;
-        let sums_up = match self.checksum {
-            RxChecksum::Good | RxChecksum::Absent => true,
-            RxChecksum::Bad => false,
-            RxChecksum::Unknown => view.has_valid_checksum(src, dst),
-        };
-        if !sums_up {
+        let verify = || view.has_valid_checksum(src, dst);
+        if !self.checksum.or_verify(verify) {
             return Err(Reason::TcpBadChecksum);
         }
         Ok(Body {

@@ -20,9 +20,13 @@ pub const HEADROOM: usize = 128;
 /// Octets of a frame's buffer.
 pub const BUFFER_LEN: usize = 2048 + HEADROOM;
 
-/// A frame on the heap.
+/// A frame on the heap. As large as a pointer, so that to hand one on costs what it costs with a
+/// buffer of DPDK.
 #[derive(Debug)]
-pub struct SimFrame {
+pub struct SimFrame(Box<State>);
+
+#[derive(Debug)]
+struct State {
     buffer: Box<[u8]>,
     start: usize,
     len: usize,
@@ -39,7 +43,7 @@ impl SimFrame {
     /// An empty frame of no pool.
     #[must_use]
     pub fn empty() -> Self {
-        Self {
+        Self(Box::new(State {
             buffer: vec![0; BUFFER_LEN].into_boxed_slice(),
             start: HEADROOM,
             len: 0,
@@ -48,7 +52,7 @@ impl SimFrame {
             contiguous: true,
             offload: None,
             live: None,
-        }
+        }))
     }
 
     /// A frame that holds `bytes`, in a buffer large enough for them.
@@ -56,9 +60,9 @@ impl SimFrame {
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let mut frame = Self::empty();
         if bytes.len() > BUFFER_LEN - HEADROOM {
-            frame.buffer = vec![0; HEADROOM + bytes.len()].into_boxed_slice();
+            frame.0.buffer = vec![0; HEADROOM + bytes.len()].into_boxed_slice();
         }
-        frame.len = bytes.len();
+        frame.0.len = bytes.len();
         frame.data_mut().copy_from_slice(bytes);
         frame
     }
@@ -66,21 +70,21 @@ impl SimFrame {
     /// Sets what the port says about the checksums.
     #[must_use]
     pub fn with_checksums(mut self, ip: RxChecksum, l4: RxChecksum) -> Self {
-        (self.ip_checksum, self.l4_checksum) = (ip, l4);
+        (self.0.ip_checksum, self.0.l4_checksum) = (ip, l4);
         self
     }
 
     /// Makes the frame look as if it went on in another buffer.
     #[must_use]
     pub fn in_segments(mut self) -> Self {
-        self.contiguous = false;
+        self.0.contiguous = false;
         self
     }
 }
 
 impl Drop for SimFrame {
     fn drop(&mut self) {
-        if let Some(live) = &self.live {
+        if let Some(live) = &self.0.live {
             live.fetch_sub(1, Relaxed);
         }
     }
@@ -88,40 +92,42 @@ impl Drop for SimFrame {
 
 impl Frame for SimFrame {
     fn data(&self) -> &[u8] {
-        self.buffer
-            .get(self.start..self.start + self.len)
+        self.0
+            .buffer
+            .get(self.0.start..self.0.start + self.0.len)
             .unwrap_or_default()
     }
 
     fn data_mut(&mut self) -> &mut [u8] {
-        self.buffer
-            .get_mut(self.start..self.start + self.len)
+        self.0
+            .buffer
+            .get_mut(self.0.start..self.0.start + self.0.len)
             .unwrap_or_default()
     }
 
     fn headroom(&self) -> usize {
-        self.start
+        self.0.start
     }
 
     fn tailroom(&self) -> usize {
-        self.buffer.len() - self.start - self.len
+        self.0.buffer.len() - self.0.start - self.0.len
     }
 
     fn prepend(&mut self, len: usize) -> bool {
-        let Some(start) = self.start.checked_sub(len) else {
+        let Some(start) = self.0.start.checked_sub(len) else {
             return false;
         };
-        self.start = start;
-        self.len += len;
+        self.0.start = start;
+        self.0.len += len;
         true
     }
 
     fn trim_front(&mut self, len: usize) -> bool {
-        if len > self.len {
+        if len > self.0.len {
             return false;
         }
-        self.start += len;
-        self.len -= len;
+        self.0.start += len;
+        self.0.len -= len;
         true
     }
 
@@ -129,28 +135,28 @@ impl Frame for SimFrame {
         if len > self.tailroom() {
             return false;
         }
-        self.len += len;
+        self.0.len += len;
         true
     }
 
     fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(len);
+        self.0.len = self.0.len.min(len);
     }
 
     fn is_contiguous(&self) -> bool {
-        self.contiguous
+        self.0.contiguous
     }
 
     fn rx_ip_checksum(&self) -> RxChecksum {
-        self.ip_checksum
+        self.0.ip_checksum
     }
 
     fn rx_l4_checksum(&self) -> RxChecksum {
-        self.l4_checksum
+        self.0.l4_checksum
     }
 
     fn set_tx_offload(&mut self, l2_len: u8, offload: TxOffload) {
-        self.offload = Some((l2_len, offload));
+        self.0.offload = Some((l2_len, offload));
     }
 
     fn prefetch(&self) {}
@@ -286,7 +292,7 @@ impl Nic for SimNic {
     fn tx_burst(&mut self, burst: &mut Burst<SimFrame>) -> usize {
         let count = burst.len().min(self.cable.inner.tx_max.load(Relaxed));
         for mut frame in burst.drain(..count) {
-            if let Some((l2_len, offload)) = frame.offload.take() {
+            if let Some((l2_len, offload)) = frame.0.offload.take() {
                 let able = self.info.tx_checksums;
                 fill::fill(frame.data_mut(), l2_len.into(), offload, able);
                 self.cable.inner.filled.fetch_add(1, Relaxed);
@@ -306,7 +312,7 @@ impl Nic for SimNic {
         }
         state.live.fetch_add(1, Relaxed);
         let mut frame = SimFrame::empty();
-        frame.live = Some(Arc::clone(&state.live));
+        frame.0.live = Some(Arc::clone(&state.live));
         Some(frame)
     }
 }

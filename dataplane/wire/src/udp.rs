@@ -13,8 +13,10 @@ use crate::{
 };
 
 pub use headers::UdpHeaders;
+pub use plain::{Datagram, Plain, PlainV4, PlainV6};
 
 mod headers;
+mod plain;
 
 /// Octets of the header.
 pub const HEADER_LEN: usize = 8;

@@ -58,7 +58,7 @@ use crate::slab::Slab;
 use crate::times::Times;
 
 pub use crate::handoff::{Handoff, Message};
-pub use crate::media::{MediaEngine, MediaPort, Probe, Stage, fetch_frames};
+pub use crate::media::{Arrival, MediaEngine, MediaPort, Probe, Stage, fetch_frames};
 pub use crate::policy::{App, CompileError, Keys, Match, Policy, ServerSide};
 pub use crate::poll::Turn;
 pub use crate::provision::Order;

@@ -5,6 +5,7 @@
 //! burst. What each packet means is `media::Stream`; here are the tables that find the stream,
 //! the ciphers, and the way out. Nothing is allocated, locked or logged for a packet.
 
+mod arrival;
 mod burst;
 mod ciphers;
 mod exit;
@@ -16,6 +17,7 @@ mod turn;
 mod tests;
 
 use core::fmt;
+use core::net::SocketAddr;
 
 use abi::layout::Layout;
 use abi::policy::{MediaTermination, RtpSettings};
@@ -33,6 +35,7 @@ use exit::Exits;
 use line::Waiting;
 use terminations::{PortPair, Terminations};
 
+pub use arrival::Arrival;
 pub use burst::{Probe, Stage};
 pub use line::fetch_frames;
 pub use terminations::MediaPort;
@@ -102,7 +105,8 @@ impl<F: Frame> MediaEngine<F> {
     /// The media port of ours that a packet is to; `None` when it is to none.
     #[inline]
     pub fn port(&self, packet: &Packet) -> Option<MediaPort> {
-        self.terminations.find(packet.dst, packet.dst_port)
+        let to = SocketAddr::new(packet.dst, packet.dst_port);
+        self.terminations.find(to)
     }
 
     /// Opens a stream: picks a port pair on each side from the terminations (indices into the

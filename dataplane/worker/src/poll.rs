@@ -5,13 +5,14 @@ use std::thread;
 
 use abi::{Counter, Now};
 use ip::InterfaceId;
+use wire::udp::Datagram;
 use wire::{Burst, Frame, Nic, Packet, Parsed};
 
 use crate::Worker;
 use crate::classify::Class;
 use crate::handoff::Message;
 use crate::idle::Rest;
-use crate::media::fetch_frames;
+use crate::media::{Arrival, fetch_frames};
 use crate::setup::worker_number;
 
 /// Messages of other workers taken in one turn.
@@ -118,6 +119,26 @@ impl<N: Nic> Worker<N> {
     /// Runs one frame to its end, or puts it in line for the burst of media or TCP. A frame of another
     /// worker's is handed to it, if it is `fresh` from a port.
     fn on_frame(&mut self, nic: usize, frame: N::Frame, fresh: bool, now: Now) {
+        let port = worker_number(nic);
+        match self.media.recognise(&self.net.stack, port, &frame) {
+            Some(arrival) => self.on_media(nic, frame, &arrival, fresh, now),
+            None => self.on_other_frame(nic, frame, fresh, now),
+        }
+    }
+
+    #[inline]
+    fn on_media(&mut self, nic: usize, frame: N::Frame, arrival: &Arrival, fresh: bool, now: Now) {
+        let owner = usize::from(arrival.port.owner);
+        if fresh && owner != self.id {
+            self.net.ports.hand(owner, Message::Received { nic, frame });
+        } else {
+            self.queue_media(frame, arrival, now);
+        }
+    }
+
+    /// As [`on_frame`](Self::on_frame), for all but ordinary media.
+    #[inline(never)]
+    fn on_other_frame(&mut self, nic: usize, frame: N::Frame, fresh: bool, now: Now) {
         match wire::parse(&frame) {
             Ok(Parsed::Ip(packet)) => self.on_packet(nic, frame, packet, fresh, now),
             Ok(Parsed::Arp(link)) => {
@@ -140,7 +161,10 @@ impl<N: Nic> Worker<N> {
             return;
         }
         match class {
-            Class::Media(port) => self.queue_media(frame, &packet, port, now),
+            Class::Media(port) => {
+                let arrival = Arrival::new(port, &Datagram::from(&packet));
+                self.queue_media(frame, &arrival, now);
+            }
             Class::Signal { .. } => self.queue_segment(interface, frame, packet, now),
             Class::Fragment { .. } => self.on_fragment(nic, interface, &frame, &packet, now),
             Class::Report { report, .. } if self.on_report(&report, now) => {}

@@ -148,14 +148,9 @@ impl Path {
         classified: impl Fn(),
     ) {
         for (port, frame) in burst {
-            let Ok(Parsed::Ip(packet)) = wire::parse(&frame) else {
-                continue;
-            };
-            if self.stack.accept(port, &packet).is_err() {
-                continue;
-            }
-            if let Some(to) = self.engine.port(&packet).filter(|to| to.owner == 0) {
-                self.engine.queue(frame, &packet, to, &self.counters);
+            let arrival = self.engine.recognise(&self.stack, port, &frame);
+            if let Some(arrival) = arrival.filter(|arrival| arrival.port.owner == 0) {
+                self.engine.queue(frame, &arrival, &self.counters);
             }
         }
         classified();

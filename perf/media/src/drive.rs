@@ -4,7 +4,7 @@ use abi::Now;
 use dpdk::{Clock, Mbuf};
 use ip::Stack;
 use pipeline::{Leg, MediaId, PerLeg};
-use wire::{Burst, Nic, Parsed};
+use wire::{Burst, Nic};
 use worker::{MediaEngine, Probe, Stage, fetch_frames};
 
 use crate::calls::{Case, Frames};
@@ -159,14 +159,9 @@ fn block_through(
         let now = Now::from_nanos(network.clock.now());
         meter.part(0);
         for frame in burst {
-            let Ok(Parsed::Ip(packet)) = wire::parse(&frame) else {
-                continue;
-            };
-            if stack.accept(port, &packet).is_err() {
-                continue;
-            }
-            if let Some(to) = engine.port(&packet).filter(|to| to.owner == 0) {
-                engine.queue(frame, &packet, to, &network.counters);
+            let arrival = engine.recognise(stack, port, &frame);
+            if let Some(arrival) = arrival.filter(|arrival| arrival.port.owner == 0) {
+                engine.queue(frame, &arrival, &network.counters);
             }
         }
         meter.part(1);

@@ -130,7 +130,7 @@ fn pass(stream: &mut Stream<u32>, origin: Origin, packet: &[u8]) -> Result<Accep
 }
 
 fn destination(stream: &Stream<u32>, from: Leg, content: Content) -> SocketAddr {
-    stream.path(from, content).unwrap().destination
+    *stream.path(from, content).unwrap().destination
 }
 
 #[test]
@@ -327,7 +327,11 @@ fn rtcp_finds_its_port_on_each_side() {
     let path = stream.path(Leg::Client, Content::Rtcp).unwrap();
     assert_eq!(
         (path.source, path.destination, path.component),
-        (local().server.rtcp, addr("192.0.2.9:5001"), Component::Rtcp)
+        (
+            &local().server.rtcp,
+            &addr("192.0.2.9:5001"),
+            Component::Rtcp
+        )
     );
     // What proved authentic on the shared port holds for both protocols.
     assert_eq!(

@@ -64,13 +64,14 @@ pub enum Forward {
     },
 }
 
-/// From where to where a packet leaves.
+/// From where to where a packet leaves. Both addresses are left where they are: nobody reads
+/// them as long as the version stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Path {
+pub struct Path<'a> {
     /// Our address.
-    pub source: SocketAddr,
+    pub source: &'a SocketAddr,
     /// The peer's.
-    pub destination: SocketAddr,
+    pub destination: &'a SocketAddr,
     /// Which of the peer's addresses that is.
     pub component: Component,
     /// Another one whenever the destination is another, so that what was made of both addresses
@@ -197,7 +198,7 @@ impl<K> Stream<K> {
     /// # Errors
     /// [`Reason::MediaNoRemote`] until the other side has said where it is or shown it.
     #[inline(always)]
-    pub fn path(&self, from: Leg, content: Content) -> Result<Path, Reason> {
+    pub fn path(&self, from: Leg, content: Content) -> Result<Path<'_>, Reason> {
         let side = &self.sides[from.other()].outbound.head;
         let component = match content {
             Content::Rtcp if !side.rtcp_mux => Component::Rtcp,
@@ -207,13 +208,13 @@ impl<K> Stream<K> {
             version,
             destination,
             source,
-        } = side.ways[component];
-        let destination = destination.ok_or(Reason::MediaNoRemote)?;
+        } = &side.ways[component];
+        let destination = destination.as_ref().ok_or(Reason::MediaNoRemote)?;
         Ok(Path {
             source,
             destination,
             component,
-            version,
+            version: *version,
         })
     }
 

@@ -2,14 +2,17 @@
 
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use abi::Reason;
 use wire::arp::{self, ArpRepr};
 use wire::checksum::{Sum, pseudo_header};
 use wire::icmpv4::{self, Icmpv4Repr};
 use wire::icmpv6::{self, Icmpv6Repr};
 use wire::packet::parse_bytes;
 use wire::quote::Quote;
+use wire::sim::SimFrame;
 use wire::tcp::TcpView;
-use wire::{Packet, Parsed, RxChecksum, proto, rewrite};
+use wire::udp::{Datagram, PlainV4, PlainV6};
+use wire::{Link, Packet, Parsed, RxChecksum, ethernet, proto, rewrite};
 
 use crate::input::Input;
 
@@ -18,14 +21,18 @@ pub(crate) fn packet(data: &[u8]) {
     let mut input = Input::new(data);
     let (ip, l4) = (word(input.u8()), word(input.u8()));
     let mut frame = input.rest().to_vec();
-    if let Ok(Parsed::Ip(packet)) = parse_bytes(&frame, ip, l4) {
+    let parsed = parse_bytes(&frame, ip, l4);
+    if let Ok(Parsed::Ip(packet)) = parsed {
         check_ranges(&frame, &packet);
     }
+    check_plain(&frame, parsed, ip, l4);
     put_right(&mut frame);
     if let Ok(Parsed::Ip(mut packet)) =
         parse_bytes(&frame, RxChecksum::Unknown, RxChecksum::Unknown)
     {
         check_ranges(&frame, &packet);
+        let (parsed, unknown) = (Ok(Parsed::Ip(packet)), RxChecksum::Unknown);
+        check_plain(&frame, parsed, unknown, unknown);
         check_rewrite(&mut frame, &mut packet);
     }
 }
@@ -50,6 +57,30 @@ fn check_ranges(frame: &[u8], packet: &Packet) {
         let segment = frame.get(packet.transport_range()).unwrap_or_default();
         let view = TcpView::parse(segment).expect("parsed before");
         assert_eq!(Some(view.payload().len()), payload);
+    }
+}
+
+/// What the short way takes is what the parser of all packets makes of it.
+fn check_plain(frame: &[u8], parsed: Result<Parsed, Reason>, ip: RxChecksum, l4: RxChecksum) {
+    let sim = SimFrame::from_bytes(frame);
+    let Ok((link, ethertype)) = Link::read(&sim) else {
+        return;
+    };
+    let plain = match ethertype {
+        ethernet::IPV4 => PlainV4::parse(frame, link.len)
+            .filter(|plain| plain.has_valid_checksums(ip, l4))
+            .map(|plain| plain.datagram()),
+        ethernet::IPV6 => PlainV6::parse(frame, link.len)
+            .filter(|plain| plain.has_valid_checksum(l4))
+            .map(|plain| plain.datagram()),
+        _ => None,
+    };
+    if let Some(datagram) = plain {
+        let Ok(Parsed::Ip(packet)) = parsed else {
+            panic!("{datagram:?} taken, but {parsed:?}");
+        };
+        assert_eq!(Datagram::from(&packet), datagram);
+        assert_eq!((packet.protocol, packet.fragment), (proto::UDP, false));
     }
 }
 

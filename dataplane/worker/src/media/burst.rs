@@ -14,6 +14,7 @@ use wire::{BURST, Frame};
 
 use super::ciphers::{retry, traffic};
 use super::line::{Prefetch, Step, Waiting};
+use super::terminations::Place;
 use super::{MediaEngine, stream_at};
 
 /// The parts of a burst's way, for whoever measures them.
@@ -205,32 +206,32 @@ impl<F: Frame> MediaEngine<F> {
         now: Now,
         totals: &mut Totals,
     ) {
-        for mut waiting in self.line.drain(..) {
-            if waiting.step != Step::Leaving {
-                continue;
-            }
-            let (content, octets, leg) = (waiting.content, waiting.octets, waiting.place.leg);
-            let Some(open) = stream_at(&mut self.streams, waiting.place.slot) else {
+        for waiting in self.line.drain(..) {
+            // Taken apart at once, so that nothing else is read from the line.
+            let Waiting {
+                frame,
+                place: Place { slot, leg, .. },
+                traffic_class,
+                step: Step::Leaving,
+                content,
+                octets,
+                ..
+            } = waiting
+            else {
                 continue;
             };
-            let path = match open.stream.path(leg, content) {
-                Ok(path) => path,
-                Err(reason) => {
-                    waiting.refuse(open, reason, counters);
-                    continue;
-                }
+            let Some(open) = stream_at(&mut self.streams, slot) else {
+                continue;
             };
-            let exit = open.exits[leg.other()].to(&path, stack, now);
-            let exit = exit.and_then(|exit| {
-                exit.make_room(&mut waiting.frame)?;
-                Ok(exit)
+            let way = open.stream.path(leg, content).and_then(|path| {
+                let exit = open.exits[leg.other()].to(&path, stack, now)?;
+                Ok((exit, path))
             });
-            match exit {
-                Ok(exit) => {
-                    exit.send(waiting.frame, waiting.traffic_class, &path, stack, out, now);
-                }
+            match way {
+                Ok((exit, path)) => exit.send(frame, traffic_class, &path, stack, out, now),
                 Err(reason) => {
-                    waiting.refuse(open, reason, counters);
+                    counters.refuse(reason);
+                    open.stream.count_refused(leg, reason);
                     continue;
                 }
             }

@@ -34,7 +34,7 @@ impl Exits {
     #[inline]
     pub(super) fn to<F: Frame>(
         &mut self,
-        path: &Path,
+        path: &Path<'_>,
         stack: &mut Stack<F>,
         now: Now,
     ) -> Result<&mut Exit, Reason> {
@@ -57,8 +57,8 @@ impl Exits {
 
 impl Exit {
     #[cold]
-    fn find<F: Frame>(path: &Path, stack: &mut Stack<F>, now: Now) -> Result<Self, Reason> {
-        let headers = UdpHeaders::new(path.source, path.destination, HOP_LIMIT);
+    fn find<F: Frame>(path: &Path<'_>, stack: &mut Stack<F>, now: Now) -> Result<Self, Reason> {
+        let headers = UdpHeaders::new(*path.source, *path.destination, HOP_LIMIT);
         Ok(Self {
             version: path.version,
             headers: headers.ok_or(Reason::NoRoute)?,
@@ -66,68 +66,51 @@ impl Exit {
         })
     }
 
-    /// Makes room for IP and UDP headers ahead of a payload.
-    ///
-    /// # Errors
-    /// There is none.
-    #[inline]
-    pub(super) fn make_room<F: Frame>(&self, frame: &mut F) -> Result<(), Reason> {
-        if frame.prepend(self.headers.headers_len()) {
-            Ok(())
-        } else {
-            Err(Reason::NoBuffer)
-        }
-    }
-
-    /// Writes the headers of a packet with room for them, and sends it by the hop that is
+    /// Writes the headers ahead of the payload in `frame`, and sends it by the hop that is
     /// remembered, or by the one that is found.
     #[inline]
     pub(super) fn send<F: Frame>(
         &mut self,
-        mut packet: F,
+        frame: F,
         traffic_class: u8,
-        path: &Path,
+        path: &Path<'_>,
         stack: &mut Stack<F>,
         out: &mut impl Egress<F>,
         now: Now,
     ) {
-        let link = stack.link_header(self.hop);
-        if let Some(link) = &link
-            && !link.tx_checksums.is_none()
-        {
-            let able = link.tx_checksums;
-            let bytes = packet.data_mut();
-            return match self.headers.emit_for(bytes, traffic_class, able) {
-                Some(offload) => link.send(packet, offload, out),
-                None => out.refuse(Reason::NoBuffer),
-            };
-        }
-        if self
-            .headers
-            .emit(packet.data_mut(), traffic_class)
-            .is_none()
-        {
-            return out.refuse(Reason::NoBuffer);
-        }
-        match link {
-            Some(link) => link.send(packet, TxOffload::NONE, out),
-            None => self.find_hop(packet, path, stack, out, now),
-        }
+        let Some(link) = stack.link_header(self.hop) else {
+            return self.find_hop(frame, traffic_class, path, stack, out, now);
+        };
+        let (headers, able) = (&self.headers, link.tx_checksums);
+        let write = |packet: &mut [u8]| {
+            if able.is_none() {
+                headers.emit(packet, traffic_class)?;
+                Some(TxOffload::NONE)
+            } else {
+                headers.emit_for(packet, traffic_class, able)
+            }
+        };
+        link.send_around(frame, headers.headers_len(), write, out);
     }
 
     #[cold]
     fn find_hop<F: Frame>(
         &mut self,
-        packet: F,
-        path: &Path,
+        mut frame: F,
+        traffic_class: u8,
+        path: &Path<'_>,
         stack: &mut Stack<F>,
         out: &mut impl Egress<F>,
         now: Now,
     ) {
+        let has_room = frame.prepend(self.headers.headers_len());
+        if !has_room || self.headers.emit(frame.data_mut(), traffic_class).is_none() {
+            return out.refuse(Reason::NoBuffer);
+        }
         match stack.next_hop(path.destination.ip(), now) {
             Ok(hop) => {
                 self.hop = hop;
-                stack.transmit_to(packet, hop, now, out);
+                stack.transmit_to(frame, hop, now, out);
             }
             Err(reason) => out.refuse(reason),
         }

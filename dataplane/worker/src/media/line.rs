@@ -7,8 +7,9 @@ use abi::counters::Counters;
 use crypto::{Op, Outcome, prefetch};
 use media::{Admission, Content, Fetch, Origin};
 use srtp::OpenPlan;
-use wire::{Frame, Packet};
+use wire::Frame;
 
+use super::arrival::Arrival;
 use super::terminations::{MediaPort, Place};
 use super::{MediaEngine, Open};
 
@@ -103,26 +104,20 @@ impl<F: Frame> MediaEngine<F> {
         self.line.is_full()
     }
 
-    /// Puts a UDP packet to one of this worker's media ports in line, which must not be full.
+    /// Puts a datagram to one of this worker's media ports in line, which must not be full.
     #[inline]
-    pub fn queue(
-        &mut self,
-        mut frame: F,
-        packet: &Packet,
-        port: MediaPort,
-        counters: &Counters<'_>,
-    ) {
-        self.terminations.fetch(port);
-        frame.truncate(packet.payload_end.into());
-        if !frame.trim_front(packet.payload.into()) {
+    pub fn queue(&mut self, mut frame: F, arrival: &Arrival, counters: &Counters<'_>) {
+        self.terminations.fetch(arrival.port);
+        frame.truncate(arrival.payload_end.into());
+        if !frame.trim_front(arrival.payload.into()) {
             return counters.refuse(Reason::UdpMalformed);
         }
         let queued = self.line.try_push(Waiting {
             frame,
-            port,
+            port: arrival.port,
             place: Place::UNKNOWN,
-            source: SocketAddr::new(packet.src, packet.src_port),
-            traffic_class: packet.traffic_class,
+            source: arrival.src,
+            traffic_class: arrival.traffic_class,
             step: Step::Arrived,
             admission: None,
             opened: Outcome::Pending,

@@ -69,9 +69,8 @@ pub(super) struct Terminations {
     workers: u16,
     seed: u64,
     all: Vec<Option<Termination>>,
-    /// By the last octet of the address: the positions in `all` of those that have it, which is
-    /// one as a rule.
-    by_octet: Box<[Vec<u16>; 256]>,
+    /// By the address's bucket: the positions in `all` of those in it, which is one as a rule.
+    by_address: Box<[Vec<u16>; 256]>,
     /// By index in the policy's list: the position in `all`.
     listed: Vec<Option<usize>>,
 }
@@ -127,7 +126,7 @@ impl Terminations {
             workers,
             seed,
             all: Vec::new(),
-            by_octet: Box::new([const { Vec::new() }; 256]),
+            by_address: Box::new([const { Vec::new() }; 256]),
             listed: Vec::new(),
         }
     }
@@ -184,10 +183,10 @@ impl Terminations {
                 *place = None;
             }
         }
-        self.by_octet.iter_mut().for_each(Vec::clear);
+        self.by_address.iter_mut().for_each(Vec::clear);
         for (at, known) in (0..).zip(&self.all) {
-            let octet = known.as_ref().map(|known| last_octet(known.address));
-            if let Some(bucket) = octet.and_then(|octet| self.by_octet.get_mut(octet)) {
+            let bucket = known.as_ref().map(|known| bucket_of(known.address));
+            if let Some(bucket) = bucket.and_then(|bucket| self.by_address.get_mut(bucket)) {
                 bucket.push(at);
             }
         }
@@ -197,24 +196,26 @@ impl Terminations {
     ///
     /// Where several terminations cover it, as they do while ports taken under an earlier policy
     /// are in use, the one where it leads anywhere counts.
-    #[inline]
-    pub(super) fn find(&self, address: IpAddr, port: u16) -> Option<MediaPort> {
-        let known = self.by_octet.get(last_octet(address))?;
+    #[inline(always)]
+    pub(super) fn find(&self, to: SocketAddr) -> Option<MediaPort> {
+        let known = self.by_address.get(bucket_of(to.ip()))?;
         if let &[at] = known.as_slice() {
-            return self.port_of(at, address, port);
+            return self.port_of(at, to);
         }
-        let covering = || {
-            known
-                .iter()
-                .filter_map(|&at| self.port_of(at, address, port))
-        };
+        self.find_among(known, to)
+    }
+
+    #[inline(never)]
+    fn find_among(&self, known: &[u16], to: SocketAddr) -> Option<MediaPort> {
+        let covering = || known.iter().filter_map(|&at| self.port_of(at, to));
         let leading = covering().find(|&port| self.place(port).is_some());
         leading.or_else(|| covering().next())
     }
 
     /// The port of that number, if it is one of the termination at `at`.
     #[inline]
-    fn port_of(&self, at: u16, address: IpAddr, port: u16) -> Option<MediaPort> {
+    fn port_of(&self, at: u16, to: SocketAddr) -> Option<MediaPort> {
+        let (address, port) = (to.ip(), to.port());
         let known = self.all.get(usize::from(at))?.as_ref()?;
         if port < known.first || port > known.last || address != known.address {
             return None;
@@ -253,7 +254,7 @@ impl Terminations {
 
     /// Whether a port leads anywhere.
     fn is_in_use(&self, address: IpAddr, port: u16) -> bool {
-        self.find(address, port)
+        self.find(SocketAddr::new(address, port))
             .is_some_and(|port| self.place(port).is_some())
     }
 
@@ -335,14 +336,19 @@ impl Terminations {
     }
 }
 
-/// The octet that tells addresses of one network apart.
+/// The place of an address in a table of 256.
 #[inline]
-fn last_octet(address: IpAddr) -> usize {
-    let octet = match address {
-        IpAddr::V4(address) => address.to_bits().to_le_bytes()[0],
-        IpAddr::V6(address) => address.to_bits().to_le_bytes()[0],
+fn bucket_of(address: IpAddr) -> usize {
+    let bits = match address {
+        IpAddr::V4(address) => address.to_bits(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, e, f, g, h] = address.segments();
+            u32::from(a ^ c ^ e ^ g) << 16 | u32::from(b ^ d ^ f ^ h)
+        }
     };
-    usize::from(octet)
+    // The upper bits of a product depend on all bits (Knuth, TAOCP 3, 6.4).
+    let [.., bucket] = bits.wrapping_mul(0x9e37_79b1).to_le_bytes();
+    usize::from(bucket)
 }
 
 impl Termination {
@@ -383,11 +389,12 @@ mod tests {
     }
 
     fn place(all: &Terminations, address: &str, port: u16) -> Option<Place> {
-        all.place(all.find(ip(address), port)?)
+        all.place(all.find(SocketAddr::new(ip(address), port))?)
     }
 
     fn owner(all: &Terminations, address: &str, port: u16) -> Option<u16> {
-        all.find(ip(address), port).map(|port| port.owner)
+        all.find(SocketAddr::new(ip(address), port))
+            .map(|port| port.owner)
     }
 
     #[test]
@@ -423,7 +430,7 @@ mod tests {
             };
             assert_eq!(place(&all, OURS, address.port()), Some(expected));
         }
-        assert_eq!(all.find(ip("192.0.2.2"), rtp.port()), None);
+        assert_eq!(all.find(SocketAddr::new(ip("192.0.2.2"), rtp.port())), None);
         all.give_back(pair);
         assert_eq!(place(&all, OURS, rtp.port()), None);
         assert!(all.take(&[0], ip("192.0.2.9")).is_some());

@@ -1,25 +1,19 @@
 //! The media path's part of a worker's turn.
 
 use abi::Now;
-use wire::{Nic, Packet};
+use wire::Nic;
 
 use crate::Worker;
-use crate::media::MediaPort;
+use crate::media::Arrival;
 
 impl<N: Nic> Worker<N> {
-    /// Puts a packet to one of this worker's media ports in line for the burst.
+    /// Puts a datagram to one of this worker's media ports in line for the burst.
     #[inline]
-    pub(crate) fn queue_media(
-        &mut self,
-        frame: N::Frame,
-        packet: &Packet,
-        port: MediaPort,
-        now: Now,
-    ) {
+    pub(crate) fn queue_media(&mut self, frame: N::Frame, arrival: &Arrival, now: Now) {
         if self.media.is_full() {
             self.run_line(now);
         }
-        self.media.queue(frame, packet, port, &self.counters);
+        self.media.queue(frame, arrival, &self.counters);
     }
 
     /// Runs the burst that is in line; returns how many packets were passed on.

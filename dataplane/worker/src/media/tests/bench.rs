@@ -18,7 +18,7 @@ use wire::sim::SimFrame;
 use wire::udp::{UdpChecksum, UdpRepr};
 use wire::{Frame, MacAddr, NicInfo, Packet, Parsed};
 
-use crate::media::MediaEngine;
+use crate::media::{Arrival, MediaEngine};
 
 const OURS: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 const THEIRS: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
@@ -165,9 +165,16 @@ impl Bench {
 
     /// Puts a datagram in line, as if it had come from a port.
     pub(super) fn queue(&mut self, src: SocketAddr, dst: SocketAddr, payload: &[u8]) {
-        let (frame, packet) = received(src, dst, payload);
+        let frame = received(src, dst, payload);
+        let Ok(Parsed::Ip(packet)) = wire::parse(&frame) else {
+            panic!("no IP")
+        };
         let port = self.engine.port(&packet).unwrap();
-        self.engine.queue(frame, &packet, port, &self.counters());
+        let arrival = Arrival::new(port, &(&packet).into());
+        // The short way finds what the parser of all packets does.
+        let recognised = self.engine.recognise(&self.stack, 0, &frame);
+        assert_eq!(recognised, Some(arrival));
+        self.engine.queue(frame, &arrival, &self.counters());
     }
 
     /// Runs the line, answers the stack's questions for neighbours, and returns what was sent.
@@ -225,7 +232,7 @@ impl Bench {
     }
 }
 
-fn received(src: SocketAddr, dst: SocketAddr, payload: &[u8]) -> (SimFrame, Packet) {
+fn received(src: SocketAddr, dst: SocketAddr, payload: &[u8]) -> SimFrame {
     let headers = UdpRepr {
         src,
         dst,
@@ -252,11 +259,7 @@ fn received(src: SocketAddr, dst: SocketAddr, payload: &[u8]) -> (SimFrame, Pack
     .unwrap();
     // Padding, which is no part of the datagram.
     bytes.extend_from_slice(&[0xaa; 3]);
-    let frame = SimFrame::from_bytes(&bytes);
-    let Ok(Parsed::Ip(packet)) = wire::parse(&frame) else {
-        panic!("no IP")
-    };
-    (frame, packet)
+    SimFrame::from_bytes(&bytes)
 }
 
 fn datagram(frame: &SimFrame, packet: &Packet) -> Datagram {
