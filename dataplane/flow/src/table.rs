@@ -1,6 +1,7 @@
 //! The flow table of one worker.
 
 use abi::Reason;
+use shm::LargeSlice;
 
 use crate::{FlowId, FlowKey, HashSeed};
 
@@ -11,7 +12,7 @@ const LANES: usize = 8;
 const NIL: u32 = u32::MAX;
 
 /// One cache line of the index: short tags to compare at once, and the entries they stand for.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 #[repr(C, align(64))]
 struct Bucket {
     /// Part of the hash, zero where the lane is free.
@@ -41,7 +42,7 @@ impl Bucket {
 }
 
 /// A flow's record, in one cache line with its key.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 #[repr(align(64))]
 struct Entry {
     key: FlowKey,
@@ -91,11 +92,11 @@ struct Lookup {
 /// An open-addressing index of one-line buckets points at one-line entries, so a lookup reads
 /// two lines that nothing else shares. [`FlowTable::get_burst`] reads them for a whole burst at
 /// once: at a million flows both lines miss the caches, and waiting for 32 misses together costs
-/// little more than waiting for one.
+/// little more than waiting for one. Huge pages spare each miss a walk through the page tables.
 #[derive(Debug)]
 pub struct FlowTable {
-    buckets: Box<[Bucket]>,
-    entries: Box<[Entry]>,
+    buckets: LargeSlice<Bucket>,
+    entries: LargeSlice<Entry>,
     bucket_mask: u32,
     first_free: u32,
     len: u32,
@@ -125,16 +126,17 @@ impl FlowTable {
         let capacity = capacity.clamp(1, 1 << 28);
         // Lanes are at most half full, which keeps overflowing buckets to one in fifty.
         let buckets = (capacity.saturating_mul(2)).div_ceil(8).next_power_of_two();
-        let entries = (1..=capacity)
-            .map(|next| Entry {
-                key: FlowKey::NONE,
-                generation: 0,
-                next_free: if next == capacity { NIL } else { next },
-            })
-            .collect();
+        let entry = |index: usize| Entry {
+            key: FlowKey::NONE,
+            generation: 0,
+            next_free: u32::try_from(index + 1)
+                .ok()
+                .filter(|&next| next < capacity)
+                .unwrap_or(NIL),
+        };
         Self {
-            buckets: vec![Bucket::EMPTY; buckets as usize].into_boxed_slice(),
-            entries,
+            buckets: LargeSlice::from_fn(buckets as usize, |_| Bucket::EMPTY),
+            entries: LargeSlice::from_fn(capacity as usize, entry),
             bucket_mask: buckets - 1,
             first_free: 0,
             len: 0,
@@ -264,7 +266,7 @@ impl FlowTable {
     /// All flows, in the order of their places.
     pub fn iter(&self) -> impl Iterator<Item = (FlowId, &FlowKey)> {
         (0_u32..)
-            .zip(&self.entries)
+            .zip(self.entries.iter())
             .filter(|(_, entry)| entry.generation & 1 == 1)
             .map(|(index, entry)| (FlowId::new(index, entry.generation), &entry.key))
     }

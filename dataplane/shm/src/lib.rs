@@ -1,15 +1,18 @@
-//! Memory that the processes share, and memory that none may see.
+//! Memory that the processes share, memory that none may see, and memory for large tables.
 //!
 //! [`Region`] maps the file through which control and data plane talk, as plain words: what they
-//! mean is `abi`'s business. [`LockedBytes`] keeps a private key out of swap and core dumps.
+//! mean is `abi`'s business. [`LockedBytes`] keeps a private key out of swap and core dumps. [`LargeSlice`] lies in
+//! huge pages.
 //!
 //! Deliberately absent: the layout, and any waiting or locking.
 
 mod error;
+mod large;
 mod locked;
 mod map;
 mod region;
 
 pub use error::ShmError;
+pub use large::LargeSlice;
 pub use locked::LockedBytes;
 pub use region::Region;

@@ -12,7 +12,7 @@ mod tables;
 use std::hint::black_box;
 use std::time::Instant;
 
-use flow::{FlowKey, LOOKUP_BURST};
+use flow::{FlowKey, FlowTable, LOOKUP_BURST};
 use perf_harness::{Options, Question, Target, Unit};
 use perf_loadgen::synth::Keys;
 
@@ -23,6 +23,7 @@ const LOOKUPS: usize = 1 << 20;
 
 /// Rows of one number of flows.
 const BURST: &str = "our table, burst of 32";
+const SMALL_PAGES: &str = "our table in ordinary pages, burst of 32";
 const SINGLE: &str = "our table, one at a time";
 const HASHBROWN: &str = "hashbrown";
 const FLAT: &str = "flat table by port, burst of 32";
@@ -34,7 +35,8 @@ fn main() {
         "What does finding a packet's flow cost?",
         "One thread looks up 5-tuples in random order, all of them there. A burst of 32 is \
          looked up in stages, so that its cache misses overlap. hashbrown has the same keys and \
-         its own default hash. The flat table is indexed by our own address and port: it does \
+         its own default hash. Our table is in huge pages if the kernel gives them, and once more \
+         in ordinary ones. The flat table is indexed by our own address and port: it does \
          for media, whose ports we choose.",
     )
     .along("flows");
@@ -51,7 +53,8 @@ fn main() {
             let mut record = |row: &str, ns: f64| {
                 question.record_at(row, f64::from(count), Unit::NsPerPacket, ns);
             };
-            record(BURST, in_bursts(&tables, &wanted));
+            record(BURST, in_bursts(&tables.flows, &wanted));
+            record(SMALL_PAGES, in_bursts(&tables.in_small_pages, &wanted));
             record(SINGLE, each(&wanted, |key| tables.flows.get(key).is_some()));
             record(HASHBROWN, each(&wanted, |key| tables.map.contains_key(key)));
             record(FLAT, in_flat_bursts(&tables.flat, &wanted));
@@ -62,6 +65,12 @@ fn main() {
         "ns for a flow among a million, burst of 32",
         &largest(BURST),
         Target::AtMost(30.0),
+    );
+    question.claim_ratio(
+        "times as fast in huge pages as in ordinary ones, a million flows",
+        &largest(SMALL_PAGES),
+        &largest(BURST),
+        Target::Informative,
     );
     question.claim_ratio(
         "times as fast as hashbrown among a million",
@@ -88,12 +97,12 @@ fn each(wanted: &[FlowKey], found: impl Fn(&FlowKey) -> bool) -> f64 {
     ns
 }
 
-fn in_bursts(tables: &Tables, wanted: &[FlowKey]) -> f64 {
+fn in_bursts(flows: &FlowTable, wanted: &[FlowKey]) -> f64 {
     let mut found = [None; LOOKUP_BURST];
     let began = now();
     let mut hits = 0;
     for burst in wanted.chunks(LOOKUP_BURST) {
-        tables.flows.get_burst(burst, &mut found);
+        flows.get_burst(burst, &mut found);
         hits += found.iter().take(burst.len()).flatten().count();
     }
     let ns = per_lookup(began);

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use flow::{FlowId, FlowKey, FlowTable, HashSeed};
 use hashbrown::HashMap;
+use nix::sys::prctl::set_thp_disable;
 use perf_loadgen::synth::Keys;
 
 /// Ports of one of our addresses.
@@ -13,6 +14,7 @@ const PORTS: u32 = 1 << 16;
 #[derive(Debug)]
 pub(crate) struct Tables {
     pub(crate) flows: FlowTable,
+    pub(crate) in_small_pages: FlowTable,
     pub(crate) map: HashMap<FlowKey, FlowId>,
     pub(crate) flat: Flat,
 }
@@ -30,6 +32,9 @@ impl Tables {
         let mut octets = [0; 64];
         octets.copy_from_slice(&random.take(64));
         let mut flows = FlowTable::new(count, HashSeed::from_bytes(&octets));
+        set_thp_disable(true).expect("a right of every process");
+        let mut in_small_pages = FlowTable::new(count, HashSeed::from_bytes(&octets));
+        set_thp_disable(false).expect("a right of every process");
         let mut map = HashMap::with_capacity(count as usize);
         let mut flat = Flat {
             entries: vec![0; count.next_multiple_of(PORTS) as usize],
@@ -39,13 +44,19 @@ impl Tables {
         for number in order {
             let key = key(number);
             let id = flows.insert(key).expect("room for all");
+            in_small_pages.insert(key).expect("room for all");
             map.insert(key, id);
             let place = flat.place(&key);
             if let Some(entry) = flat.entries.get_mut(place) {
                 *entry = u64::from(number) + 1;
             }
         }
-        Self { flows, map, flat }
+        Self {
+            flows,
+            in_small_pages,
+            map,
+            flat,
+        }
     }
 }
 

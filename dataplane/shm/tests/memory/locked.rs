@@ -1,25 +1,8 @@
 //! Locked memory, as the kernel sees it.
 
-use std::fs;
-
 use shm::LockedBytes;
 
-/// What `/proc` says about the mapping that `at` lies in.
-fn mapping(at: *const u8) -> Option<String> {
-    let at = at.addr();
-    let maps = fs::read_to_string("/proc/self/smaps").unwrap();
-    let mut lines = maps.lines().peekable();
-    while let Some(line) = lines.next() {
-        let range = line.split(' ').next().unwrap().split_once('-');
-        let Some((from, to)) = range else { continue };
-        let [from, to] = [from, to].map(|bound| usize::from_str_radix(bound, 16).unwrap());
-        if (from..to).contains(&at) {
-            let rest: Vec<_> = lines.take_while(|line| !line.contains('-')).collect();
-            return Some(rest.join("\n"));
-        }
-    }
-    None
-}
+use crate::mapping;
 
 #[test]
 fn secret_is_locked_and_not_dumped() {
