@@ -103,6 +103,7 @@ impl<N: Nic> Worker<N> {
                     server_port: local.server.rtp.port(),
                 },
                 Err(reason) => {
+                    self.counters.refuse(reason);
                     StaticOutcome::Refused(u16::try_from(reason.index()).unwrap_or(u16::MAX))
                 }
             };

@@ -55,3 +55,9 @@ impl Observer {
         all
     }
 }
+
+/// The longest turn, in microseconds.
+#[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+pub(crate) fn longest(turns: &Snapshot) -> f64 {
+    turns.quantile(1_000).unwrap_or(0) as f64 / 1e3
+}

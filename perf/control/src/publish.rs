@@ -13,7 +13,7 @@ use perf_loadgen::{Drive, Ends, Link, Load, Report, Sink, Source, Stations, Stre
 use perf_sessions::{Proxy, devices, open_ports};
 use wire::Nic;
 
-use crate::observer::Observer;
+use crate::observer::{Observer, longest};
 use crate::part::Sample;
 use crate::rules::{RULES, rules};
 
@@ -36,6 +36,7 @@ pub(crate) const IN_FORCE: &str = "policy of 10,000 rules in force after its pub
 pub(crate) const APPLY: &str = "ucproxy apply of it, with its check and its keeping";
 pub(crate) const MISSING: &str = "media packets missing meanwhile";
 const SENT: &str = "media packets sent meanwhile";
+const LONGEST: &str = "longest turn of the worker meanwhile, putting it in force included";
 
 /// The sections `interfaces` and `media` for the load generator's networks.
 pub(crate) fn networks() -> String {
@@ -78,6 +79,7 @@ pub(crate) fn measure(runs: usize) -> Result<Vec<Sample>, String> {
     for edition in (1..).take(runs) {
         let large = small(proxy.dir()) + &rules(RULES, edition);
         let large = proxy.file("large.yaml", &large)?;
+        let before = observer.turns();
         let (applied, report) = thread::scope(|scope| {
             let applying = scope.spawn(|| apply(&proxy, &observer, &large));
             drive.restart();
@@ -87,6 +89,8 @@ pub(crate) fn measure(runs: usize) -> Result<Vec<Sample>, String> {
         });
         let (applied, report) = (applied??, report.map_err(|e| e.to_string())?);
         samples.extend(record(&applied, &report));
+        let longest = longest(&observer.turns().since(&before));
+        samples.push(Sample::new(LONGEST, Unit::Us, longest));
         let path = proxy.file("small.yaml", &small(proxy.dir()))?;
         proxy.ucproxy(&["apply", &path])?;
     }

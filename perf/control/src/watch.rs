@@ -4,11 +4,10 @@ use core::time::Duration;
 use std::process::Stdio;
 use std::time::Instant;
 
-use abi::histogram::Snapshot;
 use perf_harness::Unit;
 use perf_sessions::{Keys, Lab, Spec, Versions, busy, devices, phone_proxy, resident};
 
-use crate::observer::Observer;
+use crate::observer::{Observer, longest};
 use crate::part::Sample;
 
 /// Sessions that are up.
@@ -95,12 +94,6 @@ fn show(lab: &mut Lab, observer: &Observer, short: bool) -> Result<[Sample; 3], 
         Sample::new(LONGEST, Unit::Us, shown),
         Sample::new(LONGEST_QUIET, Unit::Us, quiet),
     ])
-}
-
-/// The longest turn, in microseconds.
-#[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-fn longest(turns: &Snapshot) -> f64 {
-    turns.quantile(1_000).unwrap_or(0) as f64 / 1e3
 }
 
 /// Leaves control alone.
