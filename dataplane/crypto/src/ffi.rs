@@ -9,6 +9,8 @@ use core::ptr::{self, NonNull};
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use crate::job::TagOctets;
+use crate::prefetch::prefetch_range;
 use crate::{BURST, CryptoError};
 
 #[expect(
@@ -38,6 +40,15 @@ pub(crate) struct Pads {
 #[repr(C, align(64))]
 pub(crate) struct Schedule<const N: usize>([u8; N]);
 
+/// Octets of an AES block.
+const BLOCK: usize = 16;
+
+/// Octets of a GCM tag.
+const GCM_TAG: usize = 16;
+
+/// Octets of the powers of a GCM hash key that are kept for AVX-512.
+const GCM_POWERS: usize = 48 * BLOCK;
+
 /// A GCM key schedule with the powers of its hash key, aligned as the library asks.
 #[repr(C, align(64))]
 pub(crate) struct GcmData(gcm_key_data);
@@ -47,6 +58,19 @@ impl GcmData {
     pub(crate) fn zeroed() -> Box<Self> {
         // SAFETY: the structure is octets, for which zero is a valid value.
         Box::new(unsafe { mem::zeroed() })
+    }
+
+    /// Asks the processor to fetch the schedule, of `N` octets, and the powers of the hash key
+    /// that a message of `octets` is hashed with. On AVX-512 they stand at the end, one for each
+    /// block and the highest first: a voice packet needs a fifth of them.
+    #[inline]
+    pub(crate) fn prefetch<const N: usize>(&self, octets: usize) {
+        let start = ptr::from_ref(&self.0).cast::<i8>();
+        prefetch_range(start, N);
+        // One block more is that of the lengths.
+        let powers = (octets + 2 * BLOCK).min(GCM_POWERS);
+        let end = size_of_val(&self.0.expanded_keys) + GCM_POWERS;
+        prefetch_range(start.wrapping_add(end - powers), powers);
     }
 }
 
@@ -62,27 +86,11 @@ impl Drop for GcmData {
     }
 }
 
-/// Asks the processor to fetch all cache lines of `value`, for use some hundred nanoseconds
-/// later. Here because it takes an intrinsic; it reads nothing.
-#[inline]
-pub fn prefetch<T>(value: &T) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let start = ptr::from_ref(value).cast::<i8>();
-        // One line more than the size asks for: the value may begin anywhere in its first.
-        for line in 0..=size_of::<T>() / 64 {
-            // SAFETY: a prefetch neither faults nor changes anything, whatever the address.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(line * 64)) };
-        }
-    }
-}
-
 /// One message to authenticate.
 pub(crate) struct Hmac<'a> {
     pub(crate) message: &'a [u8],
     pub(crate) pads: &'a Pads,
-    pub(crate) tag: &'a mut [u8; 20],
+    pub(crate) tag: &'a mut TagOctets,
 }
 
 /// One stretch of octets to encrypt or decrypt in counter mode.
@@ -283,6 +291,7 @@ impl Library {
     }
 
     /// Computes the tags of up to [`BURST`] messages, none of them empty; takes no more items.
+    #[inline]
     pub(crate) fn hmac_burst<'a>(&mut self, items: impl Iterator<Item = Hmac<'a>>) {
         let mut count = 0;
         for (job, item) in self.jobs.iter_mut().zip(items) {
@@ -304,6 +313,7 @@ impl Library {
     }
 
     /// Encrypts or decrypts up to [`BURST`] stretches, none of them empty; takes no more items.
+    #[inline]
     pub(crate) fn ctr_burst<'a, const N: usize>(
         &mut self,
         items: impl Iterator<Item = Ctr<'a, N>>,
@@ -331,8 +341,9 @@ impl Library {
         unsafe { (self.cipher_burst)(mgr, jobs, count, mode, direction, key_len) };
     }
 
-    /// Encrypts `item` in place and returns the tag of its additional data and ciphertext.
-    pub(crate) fn gcm_seal(&self, size: GcmSize, item: Gcm<'_>) -> [u8; 16] {
+    /// Encrypts `item` in place and returns the tag of its additional data and ciphertext: its
+    /// sixteen octets come first.
+    pub(crate) fn gcm_seal(&self, size: GcmSize, item: Gcm<'_>) -> TagOctets {
         let [small, large] = self.gcm_seal;
         // SAFETY: `small` and `large` are the library's functions for keys of 128 and 256 bits.
         unsafe {
@@ -345,7 +356,7 @@ impl Library {
     }
 
     /// Decrypts `item` in place and returns the tag that its ciphertext should have.
-    pub(crate) fn gcm_open(&self, size: GcmSize, item: Gcm<'_>) -> [u8; 16] {
+    pub(crate) fn gcm_open(&self, size: GcmSize, item: Gcm<'_>) -> TagOctets {
         let [small, large] = self.gcm_open;
         // SAFETY: `small` and `large` are the library's functions for keys of 128 and 256 bits.
         unsafe {
@@ -363,12 +374,13 @@ impl Gcm<'_> {
     ///
     /// # Safety
     /// `function` is one of the library's, for keys of the size that `self.key` was made of.
-    unsafe fn run(self, function: GcmFn) -> [u8; 16] {
+    #[inline]
+    unsafe fn run(self, function: GcmFn) -> TagOctets {
         let mut context = MaybeUninit::<gcm_context_data>::uninit();
-        let mut tag = [0; 16];
+        let mut tag = TagOctets::default();
         let data = self.data.as_mut_ptr();
         // SAFETY: the function is what the caller promises; data, additional data and tag are
-        // borrowed with their true lengths, the IV has the twelve octets that it reads, the key
+        // borrowed with their true lengths or more, the IV has the twelve octets that it reads, the key
         // is aligned by `GcmData`, and the context is only written before it is read.
         unsafe {
             function(
@@ -381,7 +393,7 @@ impl Gcm<'_> {
                 self.aad.as_ptr(),
                 self.aad.len() as u64,
                 tag.as_mut_ptr(),
-                tag.len() as u64,
+                GCM_TAG as u64,
             );
         }
         tag

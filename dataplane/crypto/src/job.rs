@@ -22,6 +22,7 @@ pub struct Span {
 
 impl Span {
     /// The span as offsets of a slice.
+    #[inline]
     #[must_use]
     pub fn range(self) -> Range<usize> {
         let start = usize::from(self.start);
@@ -48,26 +49,44 @@ impl Tag {
         }
     }
 
-    /// The tag that a packet carries; `None` if it is longer than [`TAG_MAX`].
-    #[inline]
+    /// The tag that a packet carries. With none, or one longer than [`TAG_MAX`], a job is invalid.
+    #[inline(always)]
     #[must_use]
-    pub fn received(octets: &[u8]) -> Option<Self> {
+    pub fn received(octets: &[u8]) -> Self {
         // SRTP's own lengths are read in one go.
-        let padded = match *octets {
+        let head = match *octets {
+            [a, b, c, d] => u128::from(u32::from_le_bytes([a, b, c, d])),
             [a, b, c, d, e, f, g, h, i, j] => {
-                [a, b, c, d, e, f, g, h, i, j, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+                let first = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+                u128::from(first) | u128::from(u16::from_le_bytes([i, j])) << 64
             }
-            [a, b, c, d] => [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-            _ => {
-                let mut padded = TagOctets::default();
-                padded.get_mut(..octets.len())?.copy_from_slice(octets);
-                padded
-            }
+            _ => match octets.try_into() {
+                Ok(octets) => u128::from_le_bytes(octets),
+                Err(_) => return Self::received_of_any_len(octets),
+            },
         };
-        Some(Self {
+        let mut padded = TagOctets::default();
+        let [first @ .., _, _, _, _] = &mut padded;
+        *first = head.to_le_bytes();
+        Self {
             octets: padded,
-            len: u8::try_from(octets.len()).ok()?,
-        })
+            len: u8::try_from(octets.len()).unwrap_or(0),
+        }
+    }
+
+    #[cold]
+    fn received_of_any_len(octets: &[u8]) -> Self {
+        let mut padded = TagOctets::default();
+        let place = padded.get_mut(..octets.len());
+        let len = u8::try_from(octets.len()).ok();
+        let (Some(place), Some(len)) = (place, len) else {
+            return Self::default();
+        };
+        place.copy_from_slice(octets);
+        Self {
+            octets: padded,
+            len,
+        }
     }
 
     /// The tag's octets.
@@ -81,39 +100,40 @@ impl Tag {
     #[inline]
     pub(crate) fn fill(&mut self, full: &TagOctets) {
         let (head, tail) = halves(full);
-        let (head_mask, tail_mask) = masks(self.len);
+        let (head_mask, tail_mask) = halves(mask(self.len));
         let [first @ .., a, b, c, d] = &mut self.octets;
-        *first = (head & head_mask).to_be_bytes();
-        [*a, *b, *c, *d] = (tail & tail_mask).to_be_bytes();
+        *first = (head & head_mask).to_le_bytes();
+        [*a, *b, *c, *d] = (tail & tail_mask).to_le_bytes();
     }
 
     /// Whether the leftmost octets of `full` are this tag, in time that depends on neither.
     #[inline]
     pub(crate) fn matches(&self, full: &TagOctets) -> bool {
         let ((head, tail), (computed_head, computed_tail)) = (halves(&self.octets), halves(full));
-        let (head_mask, tail_mask) = masks(self.len);
+        let (head_mask, tail_mask) = halves(mask(self.len));
         let differing = (head ^ computed_head) & head_mask;
         let differing = differing | u128::from((tail ^ computed_tail) & tail_mask);
         black_box(differing) == 0 && self.len > 0
     }
 }
 
-/// The first sixteen octets and the last four.
+/// The first sixteen octets and the last four, the first octet lowest.
 #[inline]
 fn halves(octets: &TagOctets) -> (u128, u32) {
     let [head @ .., a, b, c, d] = *octets;
-    (u128::from_be_bytes(head), u32::from_be_bytes([a, b, c, d]))
+    (u128::from_le_bytes(head), u32::from_le_bytes([a, b, c, d]))
 }
 
-/// Ones where the halves of a tag of `len` octets have octets.
+/// As many ones as a tag may have octets, then as many zeroes.
+static ONES: [TagOctets; 2] = [[0xff; TAG_MAX as usize], [0; TAG_MAX as usize]];
+
+/// Ones where a tag of `len` octets has octets.
 #[inline]
-fn masks(len: u8) -> (u128, u32) {
-    let (head, tail) = (
-        8 * u32::from(len.min(16)),
-        8 * u32::from(len.saturating_sub(16)),
-    );
-    let head = u128::MAX.checked_shl(128 - head).unwrap_or(0);
-    (head, u32::MAX.checked_shl(32 - tail).unwrap_or(0))
+fn mask(len: u8) -> &'static TagOctets {
+    let missing = usize::from(TAG_MAX.saturating_sub(len));
+    let window = ONES.as_flattened().get(missing..);
+    let [ones, _] = &ONES;
+    window.and_then(<[u8]>::first_chunk).unwrap_or(ones)
 }
 
 /// What is to be done with a packet.
@@ -165,14 +185,14 @@ pub struct Job<'a> {
 
 impl Job<'_> {
     /// Whether the spans lie in the packet and the tag has a length that the cipher makes.
+    #[inline]
     pub(crate) fn is_valid(&self) -> bool {
         let within = |span: Span| span.range().end <= self.packet.len();
-        let tag_max = usize::from(if self.key.is_gcm() { 16 } else { TAG_MAX });
+        let is_gcm = self.key.is_gcm();
+        let tag_max = if is_gcm { 16 } else { TAG_MAX };
         // HMAC-SHA1 of nothing is never asked for, and the library does not take it.
-        let auth = self.key.is_gcm() || self.auth.len > 0;
-        within(self.cipher) && within(self.auth) && auth && {
-            let len = self.tag.octets().len();
-            len > 0 && len <= tag_max
-        }
+        let auth = is_gcm || self.auth.len > 0;
+        let tag = self.tag.len.wrapping_sub(1) < tag_max;
+        within(self.cipher) && within(self.auth) && auth && tag
     }
 }

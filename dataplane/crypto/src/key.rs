@@ -4,7 +4,8 @@ use core::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::ffi::{GcmData, Pads, Schedule, prefetch};
+use crate::ffi::{GcmData, Pads, Schedule};
+use crate::prefetch::prefetch;
 
 /// The ciphers of SRTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,11 +34,12 @@ impl Cipher {
     }
 }
 
-/// Counter-mode key schedule of `N` octets with the state of its HMAC.
+/// Counter-mode key schedule of `N` octets with the state of its HMAC, which comes first: so it
+/// is in the same place whatever `N` is.
 #[repr(C, align(64))]
 pub(crate) struct CmKey<const N: usize> {
-    pub(crate) schedule: Schedule<N>,
     pub(crate) pads: Pads,
+    pub(crate) schedule: Schedule<N>,
 }
 
 /// An AES-GCM key of `N` octets that is expanded anew for each packet.
@@ -59,14 +61,16 @@ pub(crate) enum Form {
 pub struct Key(pub(crate) Form);
 
 impl Key {
-    /// Asks the processor to fetch the key, for use a few hundred nanoseconds later.
+    /// Asks the processor to fetch what ciphering `octets` needs of the key, for use a few hundred
+    /// nanoseconds later.
     #[inline]
-    pub fn prefetch(&self) {
+    pub fn prefetch(&self, octets: usize) {
         match &self.0 {
             Form::Cm128(key) => prefetch(&**key),
             Form::Cm192(key) => prefetch(&**key),
             Form::Cm256(key) => prefetch(&**key),
-            Form::Gcm128(key) | Form::Gcm256(key) => prefetch(&**key),
+            Form::Gcm128(key) => key.prefetch::<176>(octets),
+            Form::Gcm256(key) => key.prefetch::<240>(octets),
             Form::Gcm128Packed(key) => prefetch(&**key),
             Form::Gcm256Packed(key) => prefetch(&**key),
         }

@@ -12,14 +12,15 @@ mod ffi;
 mod job;
 mod key;
 mod manager;
+mod prefetch;
 
 #[cfg(test)]
 mod tests;
 
-pub use ffi::prefetch;
 pub use job::{Job, Op, Outcome, Span, TAG_MAX, Tag};
 pub use key::{Cipher, Key};
 pub use manager::{BURST, Manager};
+pub use prefetch::prefetch;
 
 /// Why a manager or a key could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -24,7 +24,7 @@ pub struct Manager {
     wide: Library,
     /// For groups too small to fill `wide`; absent without SHA instructions.
     narrow: Option<Library>,
-    tags: Box<[[u8; 20]; BURST]>,
+    tags: Box<[TagOctets; BURST]>,
     /// Where packed GCM keys are expanded.
     unpacked: Box<GcmData>,
 }
@@ -41,7 +41,7 @@ impl Manager {
         } else {
             None
         };
-        let tags = Box::new([[0; 20]; BURST]);
+        let tags = Box::new([TagOctets::default(); BURST]);
         Ok(Self {
             wide,
             narrow,
@@ -113,47 +113,60 @@ impl Manager {
     /// Runs all jobs and sets each one's [`Outcome`].
     pub fn run(&mut self, jobs: &mut [Job<'_>]) {
         for burst in jobs.chunks_mut(BURST) {
-            let mut present = Present::default();
-            for job in burst.iter_mut() {
-                job.outcome = if job.is_valid() {
-                    Outcome::Pending
-                } else {
-                    Outcome::Invalid
-                };
-                present.add(job);
+            let present = self.begin(burst);
+            if present.hmacs == 0 {
+                continue;
             }
             if present.seals {
                 self.counter_mode(burst, &present, Op::Seal, Outcome::Pending);
             }
-            if present.hmacs > 0 {
-                self.authenticate(burst, present.hmacs);
-            }
+            self.authenticate(burst, &present);
             if present.opens {
                 self.counter_mode(burst, &present, Op::Open, Outcome::Done);
             }
-            if present.gcm {
-                self.galois_mode(burst);
+        }
+    }
+
+    /// Runs the AES-GCM jobs, each by itself; says what else there is.
+    #[inline]
+    fn begin(&mut self, burst: &mut [Job<'_>]) -> Present {
+        let mut present = Present::default();
+        for job in burst {
+            if !job.is_valid() {
+                job.outcome = Outcome::Invalid;
+                continue;
+            }
+            let key = job.key;
+            match &key.0 {
+                Form::Cm128(_) => present.add(job, CM128),
+                Form::Cm192(_) => present.add(job, CM192),
+                Form::Cm256(_) => present.add(job, CM256),
+                Form::Gcm128(data) => galois(&self.wide, GcmSize::Aes128, data, job),
+                Form::Gcm256(data) => galois(&self.wide, GcmSize::Aes256, data, job),
+                Form::Gcm128Packed(packed) => self.galois_packed(GcmSize::Aes128, &packed.0, job),
+                Form::Gcm256Packed(packed) => self.galois_packed(GcmSize::Aes256, &packed.0, job),
             }
         }
+        present
     }
 
     /// Ciphers the jobs for `op` that are at `outcome`: sealing comes before authentication,
     /// opening after it.
     fn counter_mode(&mut self, burst: &mut [Job<'_>], present: &Present, op: Op, outcome: Outcome) {
         let ready = |job: &Job<'_>| job.op == op && job.outcome == outcome;
-        if present.cm128 {
+        if present.has(CM128) {
             self.counter_mode_of(burst, ready, |form| match form {
                 Form::Cm128(key) => Some(&key.schedule),
                 _ => None,
             });
         }
-        if present.cm192 {
+        if present.has(CM192) {
             self.counter_mode_of(burst, ready, |form| match form {
                 Form::Cm192(key) => Some(&key.schedule),
                 _ => None,
             });
         }
-        if present.cm256 {
+        if present.has(CM256) {
             self.counter_mode_of(burst, ready, |form| match form {
                 Form::Cm256(key) => Some(&key.schedule),
                 _ => None,
@@ -161,6 +174,7 @@ impl Manager {
         }
     }
 
+    #[inline]
     fn counter_mode_of<const N: usize>(
         &mut self,
         burst: &mut [Job<'_>],
@@ -180,20 +194,18 @@ impl Manager {
         }));
     }
 
-    /// Computes the tags of the `count` pending counter-mode jobs; notes or compares them.
-    fn authenticate(&mut self, burst: &mut [Job<'_>], count: usize) {
+    /// Computes the tags of all counter-mode jobs; notes or compares them.
+    fn authenticate(&mut self, burst: &mut [Job<'_>], present: &Present) {
+        let count = present.hmacs;
         let tags = self.tags.iter_mut();
-        let mut items = burst
-            .iter()
-            .filter(|job| is_hmac(job))
-            .zip(tags)
-            .filter_map(|(job, tag)| {
-                Some(Hmac {
-                    message: job.packet.get(job.auth.range())?,
-                    pads: job.key.pads()?,
-                    tag,
-                })
-            });
+        let pending = burst.iter().filter(|job| job.outcome == Outcome::Pending);
+        let mut items = pending.zip(tags).filter_map(|(job, tag)| {
+            Some(Hmac {
+                message: job.packet.get(job.auth.range())?,
+                pads: job.key.pads()?,
+                tag,
+            })
+        });
         match &mut self.narrow {
             Some(narrow) => {
                 let wide = wide_share(count);
@@ -206,25 +218,11 @@ impl Manager {
             }
             None => self.wide.hmac_burst(items),
         }
-        let jobs = burst.iter_mut().filter(|job| is_hmac(job));
-        for (job, computed) in jobs.zip(self.tags.iter()) {
-            settle(job, computed);
-        }
-    }
-
-    fn galois_mode(&mut self, burst: &mut [Job<'_>]) {
-        for job in burst
+        let pending = burst
             .iter_mut()
-            .filter(|job| job.outcome == Outcome::Pending)
-        {
-            let key = job.key;
-            match &key.0 {
-                Form::Gcm128(data) => galois(&self.wide, GcmSize::Aes128, data, job),
-                Form::Gcm256(data) => galois(&self.wide, GcmSize::Aes256, data, job),
-                Form::Gcm128Packed(packed) => self.galois_packed(GcmSize::Aes128, &packed.0, job),
-                Form::Gcm256Packed(packed) => self.galois_packed(GcmSize::Aes256, &packed.0, job),
-                Form::Cm128(_) | Form::Cm192(_) | Form::Cm256(_) => {}
-            }
+            .filter(|job| job.outcome == Outcome::Pending);
+        for (job, computed) in pending.zip(self.tags.iter()) {
+            settle(job, computed);
         }
     }
 
@@ -244,40 +242,34 @@ impl fmt::Debug for Manager {
     }
 }
 
-/// What a burst holds, so that passes over it with nothing to do are left out.
+/// Bits of [`Present::sizes`].
+const CM128: u8 = 1;
+const CM192: u8 = 2;
+const CM256: u8 = 4;
+
+/// The counter-mode jobs of a burst, so that passes over it with nothing to do are left out.
 #[derive(Default)]
 struct Present {
     seals: bool,
     opens: bool,
-    cm128: bool,
-    cm192: bool,
-    cm256: bool,
-    gcm: bool,
+    /// Key sizes.
+    sizes: u8,
     hmacs: usize,
 }
 
 impl Present {
-    fn add(&mut self, job: &Job<'_>) {
-        if job.outcome == Outcome::Invalid {
-            return;
-        }
-        match &job.key.0 {
-            Form::Cm128(_) => self.cm128 = true,
-            Form::Cm192(_) => self.cm192 = true,
-            Form::Cm256(_) => self.cm256 = true,
-            _ => {
-                self.gcm = true;
-                return;
-            }
-        }
+    #[inline]
+    fn add(&mut self, job: &mut Job<'_>, size: u8) {
+        job.outcome = Outcome::Pending;
+        self.sizes |= size;
         self.hmacs += 1;
         self.seals |= job.op == Op::Seal;
         self.opens |= job.op == Op::Open;
     }
-}
 
-fn is_hmac(job: &Job<'_>) -> bool {
-    job.outcome == Outcome::Pending && !job.key.is_gcm()
+    const fn has(&self, size: u8) -> bool {
+        self.sizes & size != 0
+    }
 }
 
 /// How many of `count` messages go to the widest SIMD; the rest go to the SHA instructions.
@@ -291,7 +283,7 @@ const fn wide_share(count: usize) -> usize {
 }
 
 /// Hands the computed tag to a sealed job, or judges an opened or checked one by it.
-#[inline]
+#[inline(always)]
 fn settle(job: &mut Job<'_>, computed: &TagOctets) {
     job.outcome = match job.op {
         Op::Seal => {
@@ -303,14 +295,6 @@ fn settle(job: &mut Job<'_>, computed: &TagOctets) {
     };
 }
 
-/// A GCM tag with room for any.
-fn padded(tag: [u8; 16]) -> TagOctets {
-    let mut octets = TagOctets::default();
-    let [first @ .., _, _, _, _] = &mut octets;
-    *first = tag;
-    octets
-}
-
 /// Seals, opens or checks one packet with AES-GCM.
 fn galois(library: &Library, size: GcmSize, key: &GcmData, job: &mut Job<'_>) {
     let iv = &job.iv;
@@ -320,7 +304,7 @@ fn galois(library: &Library, size: GcmSize, key: &GcmData, job: &mut Job<'_>) {
     };
     if job.op == Op::Seal {
         let computed = library.gcm_seal(size, Gcm { data, iv, aad, key });
-        settle(job, &padded(computed));
+        settle(job, &computed);
         return;
     }
     let computed = library.gcm_open(
@@ -332,7 +316,7 @@ fn galois(library: &Library, size: GcmSize, key: &GcmData, job: &mut Job<'_>) {
             key,
         },
     );
-    let authentic = job.tag.matches(&padded(computed));
+    let authentic = job.tag.matches(&computed);
     // Plaintext that is not authentic must not be seen (SP 800-38D §7.2), and a packet that is
     // only checked goes on encrypted: encrypting again restores the ciphertext.
     if !authentic || job.op == Op::Check {

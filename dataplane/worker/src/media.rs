@@ -61,11 +61,12 @@ pub struct MediaEngine<F> {
     passed: u64,
 }
 
-/// An open stream.
+/// An open stream. The ways out come first, so that each has a cache line of its own.
+#[repr(C, align(64))]
 struct Open {
+    exits: PerLeg<Exits>,
     stream: Stream<Key>,
     ports: PerLeg<PortPair>,
-    exits: PerLeg<Exits>,
     session: u64,
     media: MediaId,
     opened: Now,
@@ -165,9 +166,9 @@ impl<F: Frame> MediaEngine<F> {
         let stream = Stream::new(plan, local, self.config, &mut self.ciphers)?;
         let slot = self.vacant_slot().ok_or(Reason::MediaTableFull)?;
         let open = Open {
+            exits: PerLeg::default(),
             stream,
             ports,
-            exits: PerLeg::default(),
             session,
             media,
             opened: now,

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use abi::{Now, Suite};
 use arrayvec::ArrayVec;
-use crypto::{BURST, Job, Key, Op, Outcome, Tag};
+use crypto::{BURST, Job, Key, Op, Outcome, Tag, prefetch};
 use perf_loadgen::{Ciphers, job};
 use srtp::{Config, OpenPlan, Params, Receiver, Sender, Traffic};
 
@@ -21,9 +21,10 @@ pub fn open(suite: Suite) -> (f64, f64) {
     let mut spent = std::time::Duration::ZERO;
     for round in &mut copy {
         for (receivers, packets) in receivers.chunks(BURST).zip(round.chunks_mut(BURST)) {
-            let plans: Plans = planned(receivers, packets);
+            let plans = planned(receivers, packets);
+            let mut jobs = jobs(receivers, packets, &plans);
             let began = now();
-            run(&mut ciphers, receivers, packets, &plans);
+            run(&mut ciphers, &mut jobs);
             spent += began.elapsed();
         }
     }
@@ -31,7 +32,11 @@ pub fn open(suite: Suite) -> (f64, f64) {
     (whole(&mut ciphers, &mut receivers, sealed), alone)
 }
 
+/// Octets of a cache line.
+const LINE: usize = 64;
+
 type Plans = ArrayVec<OpenPlan, BURST>;
+type Jobs<'a> = ArrayVec<Job<'a>, BURST>;
 type Rounds = Vec<Vec<Vec<u8>>>;
 
 /// A receiver for each stream, and what their senders have sent, round by round.
@@ -82,8 +87,9 @@ fn whole(ciphers: &mut Ciphers, receivers: &mut [Receiver<Key>], mut sealed: Rou
     let began: Instant = now();
     for round in &mut sealed {
         for (receivers, packets) in receivers.chunks_mut(BURST).zip(round.chunks_mut(BURST)) {
+            fetch(packets);
             let plans = planned(receivers, packets);
-            run(ciphers, receivers, packets, &plans);
+            run(ciphers, &mut jobs(receivers, packets, &plans));
             for (receiver, plan) in receivers.iter_mut().zip(&plans) {
                 receiver.commit(plan, Now::ZERO).expect("a fresh packet");
             }
@@ -92,34 +98,39 @@ fn whole(ciphers: &mut Ciphers, receivers: &mut [Receiver<Key>], mut sealed: Rou
     per_packet(began, STREAMS * usize::from(ROUNDS))
 }
 
-fn planned(receivers: &[Receiver<Key>], packets: &mut [Vec<u8>]) -> Plans {
-    let plan = |(receiver, packet): (&Receiver<Key>, &mut Vec<u8>)| {
+/// Has the packets of a burst fetched, as a worker does when they come in.
+fn fetch(packets: &[Vec<u8>]) {
+    for packet in packets {
+        packet.iter().step_by(LINE).for_each(prefetch);
+    }
+}
+
+fn planned(receivers: &[Receiver<Key>], packets: &[Vec<u8>]) -> Plans {
+    let plan = |(receiver, packet): (&Receiver<Key>, &Vec<u8>)| {
         let plan = receiver.plan(Traffic::Rtp, packet).expect("a fresh packet");
-        plan.stage(packet);
+        receiver.key(Traffic::Rtp).prefetch(plan.payload_len());
         plan
     };
     receivers.iter().zip(packets).map(plan).collect()
 }
 
-fn run(
-    ciphers: &mut Ciphers,
-    receivers: &[Receiver<Key>],
-    packets: &mut [Vec<u8>],
+fn jobs<'a>(
+    receivers: &'a [Receiver<Key>],
+    packets: &'a mut [Vec<u8>],
     plans: &[OpenPlan],
-) {
-    let jobs = receivers.iter().zip(packets).zip(plans);
-    let mut jobs: ArrayVec<Job<'_>, BURST> = jobs
-        .map(|((receiver, packet), plan)| {
-            let tag = Tag::received(plan.tag()).expect("a tag");
-            job(
-                receiver.key(Traffic::Rtp),
-                Op::Open,
-                packet,
-                plan.job(),
-                tag,
-            )
-        })
-        .collect();
-    ciphers.run(&mut jobs);
+) -> Jobs<'a> {
+    let all = receivers.iter().zip(packets).zip(plans);
+    all.map(|((receiver, packet), plan)| {
+        let tag = Tag::received(plan.tag(packet));
+        let cipher = receiver.job(plan, packet);
+        plan.stage(packet);
+        let key = receiver.key(Traffic::Rtp);
+        job(key, Op::Open, packet, &cipher, tag)
+    })
+    .collect()
+}
+
+fn run(ciphers: &mut Ciphers, jobs: &mut Jobs<'_>) {
+    ciphers.run(jobs);
     assert!(jobs.iter().all(|job| job.outcome == Outcome::Done));
 }

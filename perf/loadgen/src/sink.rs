@@ -151,8 +151,8 @@ impl Sink {
         }
         *frames = other;
         let arrivals: ArrayVec<Option<Arrival>, BURST> = datagrams
-            .iter_mut()
-            .map(|(frame, packet)| self.arrival(end, packet, frame.data_mut()))
+            .iter()
+            .map(|(frame, packet)| self.arrival(end, packet, frame.data()))
             .collect();
         let mut opened = self.open(&mut datagrams, &arrivals).into_iter();
         for ((frame, packet), arrival) in datagrams.iter().zip(&arrivals) {
@@ -170,8 +170,8 @@ impl Sink {
     }
 
     /// Whose packet it is, and how to open it; `None` if it is nobody's or SRTP refuses it.
-    fn arrival(&mut self, end: End, packet: &Packet, frame: &mut [u8]) -> Option<Arrival> {
-        let payload = frame.get_mut(packet.payload_range())?;
+    fn arrival(&mut self, end: End, packet: &Packet, frame: &[u8]) -> Option<Arrival> {
+        let payload = frame.get(packet.payload_range())?;
         let found = packet::source(payload).and_then(|(ssrc, report)| {
             let at = packet::talker(ssrc)? as usize;
             let listener = self.listeners.get(at)?;
@@ -187,10 +187,7 @@ impl Sink {
         let mut plan = None;
         if let Some(receiver) = &listener.receiver {
             match receiver.plan(traffic(report), payload) {
-                Ok(open) => {
-                    open.stage(payload);
-                    plan = Some(open);
-                }
+                Ok(open) => plan = Some(open),
                 Err(_) => {
                     self.counts.refused += 1;
                     return None;
@@ -223,12 +220,13 @@ impl Sink {
             let listener = self.listeners.get(*listener);
             let receiver = listener.and_then(|listener| listener.receiver.as_deref());
             let payload = frame.data_mut().get_mut(packet.payload_range());
-            // What follows from this packet's arrival is there, and no tag is that long.
-            if let (Some(receiver), Some(payload), Some(tag)) =
-                (receiver, payload, Tag::received(plan.tag()))
-            {
+            // What follows from this packet's arrival is there.
+            if let (Some(receiver), Some(payload)) = (receiver, payload) {
+                let tag = Tag::received(plan.tag(payload));
                 let key = receiver.key(plan.traffic());
-                jobs.push(ciphers::job(key, Op::Open, payload, plan.job(), tag));
+                let cipher = receiver.job(plan, payload);
+                plan.stage(payload);
+                jobs.push(ciphers::job(key, Op::Open, payload, &cipher, tag));
             }
         }
         self.ciphers.run(&mut jobs);

@@ -6,10 +6,10 @@ use core::ops::{Index, IndexMut};
 
 use abi::records::StreamFlow;
 use abi::{Reason, Suite};
-use pipeline::{Endpoint, SidePlan, SrtpParams};
+use pipeline::{Endpoint, MediaKind, SidePlan, SrtpParams};
 use srtp::{Config, Expand, Mki, Params, Receiver, Sender};
 
-use crate::Component;
+use crate::{Component, Path};
 
 /// One side of a stream.
 pub(crate) struct Side<K> {
@@ -24,19 +24,24 @@ pub(crate) struct Side<K> {
     earlier: Earlier<K>,
 }
 
-/// What packets from a side's peer need, all in one place.
+/// What packets from a side's peer need, on cache lines of their own. What RTP needs comes first.
+#[repr(C, align(64))]
 pub(crate) struct Inbound<K> {
+    pub(crate) receiver: Option<Keyed<Receiver<K>>>,
+    pub(crate) kind: MediaKind,
     pub(crate) rtcp_mux: bool,
     pub(crate) secure: bool,
+    /// Whether packets pass with their protection unchanged.
+    pub(crate) unchanged: bool,
     pub(crate) peer_sends: bool,
-    /// What came in on this side.
-    pub(crate) flow: StreamFlow,
     /// The peer's addresses as its packets show them.
     pub(crate) latched: PerComponent<Option<SocketAddr>>,
-    pub(crate) receiver: Option<Keyed<Receiver<K>>>,
+    /// What came in on this side.
+    pub(crate) flow: StreamFlow,
 }
 
 /// What packets to a side's peer need.
+#[repr(C, align(64))]
 pub(crate) struct Outbound<K> {
     pub(crate) head: Head,
     pub(crate) sender: Option<Keyed<Sender<K>>>,
@@ -55,26 +60,37 @@ pub(crate) struct Head {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Way {
-    /// Another one whenever the destination is another.
-    pub(crate) version: NonZeroU32,
-    pub(crate) destination: Option<SocketAddr>,
-    pub(crate) source: SocketAddr,
+    /// The way, once the destination is known.
+    pub(crate) path: Option<Path>,
+    /// That of the latest path.
+    version: NonZeroU32,
+    source: SocketAddr,
 }
 
 impl Way {
     const fn from(source: SocketAddr) -> Self {
         Self {
+            path: None,
             version: NonZeroU32::MIN,
-            destination: None,
             source,
         }
     }
 
-    fn lead_to(&mut self, destination: Option<SocketAddr>) {
-        if self.destination != destination {
-            self.destination = destination;
-            self.version = self.version.checked_add(1).unwrap_or(NonZeroU32::MIN);
+    pub(crate) fn destination(&self) -> Option<SocketAddr> {
+        self.path.map(|path| path.destination)
+    }
+
+    fn lead_to(&mut self, component: Component, destination: Option<SocketAddr>) {
+        if self.destination() == destination {
+            return;
         }
+        self.version = self.version.checked_add(1).unwrap_or(NonZeroU32::MIN);
+        self.path = destination.map(|destination| Path {
+            version: self.version,
+            component,
+            destination,
+            source: self.source,
+        });
     }
 }
 
@@ -125,6 +141,7 @@ const EARLIER_MAX: usize = 4;
 
 /// A context with what signalling said of it, to see whether it changes. Boxed, since it is
 /// looked at when signalling speaks and not when a packet comes.
+#[repr(C)]
 pub(crate) struct Keyed<C> {
     pub(crate) context: C,
     pub(crate) params: Box<SrtpParams>,
@@ -232,12 +249,14 @@ impl<K> Side<K> {
         let local = PerComponent::from(local);
         let mut side = Self {
             inbound: Inbound {
+                receiver: None,
+                kind: MediaKind::Rtp,
                 rtcp_mux: false,
                 secure: false,
+                unchanged: false,
                 peer_sends: false,
-                flow: StreamFlow::default(),
                 latched: PerComponent::default(),
-                receiver: None,
+                flow: StreamFlow::default(),
             },
             outbound: Outbound {
                 head: Head {
@@ -297,7 +316,8 @@ impl<K> Side<K> {
     fn find_way(&mut self, component: Component) {
         let signalled = self.signalled(component);
         let latched = self.inbound.latched[component].filter(|_| self.inbound.secure);
-        self.outbound.head.ways[component].lead_to(latched.or(signalled));
+        let way = &mut self.outbound.head.ways[component];
+        way.lead_to(component, latched.or(signalled));
     }
 
     /// Takes note of where a component's packets come from. Returns whether that is news.

@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use abi::records::StreamSide;
 use abi::{Now, Reason, Suite};
 use pipeline::{Endpoint, Leg, MediaKind, MediaPlan, PerLeg, SrtpParams};
-use srtp::{Config, Expand, OpenPlan, Traffic};
+use srtp::{Config, Expand, OpenPlan, Receiver, Traffic};
 
 use crate::Component;
 use crate::side::{NewContexts, Side};
@@ -19,9 +19,6 @@ pub trait Fetch {
 
 /// One media stream between two legs, its ciphers' keys of type `K`.
 pub struct Stream<K> {
-    pub(crate) kind: MediaKind,
-    /// By the leg that packets come from: whether they pass with their protection unchanged.
-    pub(crate) unchanged: PerLeg<bool>,
     pub(crate) sides: PerLeg<Side<K>>,
 }
 
@@ -43,11 +40,17 @@ impl<K> Stream<K> {
             client: Side::new(local.client, &sides.client, client),
             server: Side::new(local.server, &sides.server, server),
         };
-        Ok(Self {
-            kind: plan.kind,
-            unchanged: unchanged(plan),
-            sides,
-        })
+        let mut stream = Self { sides };
+        stream.set_kind(plan.kind, unchanged(plan));
+        Ok(stream)
+    }
+
+    /// Takes note of what is carried, and whether it passes unchanged, by the leg it comes from.
+    fn set_kind(&mut self, kind: MediaKind, unchanged: PerLeg<bool>) {
+        for leg in Leg::BOTH {
+            let inbound = &mut self.sides[leg].inbound;
+            (inbound.kind, inbound.unchanged) = (kind, unchanged[leg]);
+        }
     }
 
     /// Changes the stream to what `plan` wants. Contexts whose keys stay keep their indices.
@@ -66,15 +69,14 @@ impl<K> Stream<K> {
             // The indices that the other end of the leg used under its key are not ours to know.
             let kept =
                 self.transmit_params(leg.other()) == plan.sides[leg.other()].transmit.as_ref();
-            if kept && self.unchanged[leg] != passes[leg] {
+            if kept && self.sides[leg].inbound.unchanged != passes[leg] {
                 return Err(Reason::SrtpIndexReused);
             }
         }
         let (ours, wanted) = (&self.sides, &plan.sides);
         let client = NewContexts::make(Some(&ours.client), &wanted.client, config, expand)?;
         let server = NewContexts::make(Some(&ours.server), &wanted.server, config, expand)?;
-        self.kind = plan.kind;
-        self.unchanged = passes;
+        self.set_kind(plan.kind, passes);
         self.sides.client.apply(&plan.sides.client, client);
         self.sides.server.apply(&plan.sides.server, server);
         Ok(())
@@ -90,7 +92,7 @@ impl<K> Stream<K> {
     pub fn fetch(&self, from: Leg, fetch: &impl Fetch) {
         fetch.fetch(&self.sides[from].inbound);
         // The rest of it stands behind, and is looked at when something changes.
-        fetch.fetch(&self.sides[from.other()].outbound.head.ways[Component::Rtp].version);
+        fetch.fetch(&self.sides[from.other()].outbound.head.secure);
     }
 
     /// Has fetched what an admitted packet from a leg needs next.
@@ -102,11 +104,11 @@ impl<K> Stream<K> {
         }
     }
 
-    /// The key to open a leg's packets with; `None` while there is none.
+    /// The context that opens a leg's packets; `None` while there is no key.
     #[inline]
-    pub fn open_key(&self, leg: Leg, traffic: Traffic) -> Option<&K> {
+    pub fn receiver(&self, leg: Leg) -> Option<&Receiver<K>> {
         let receiver = self.sides[leg].inbound.receiver.as_ref();
-        receiver.map(|keyed| keyed.context.key(traffic))
+        receiver.map(|keyed| &keyed.context)
     }
 
     /// The key to seal packets to a leg with; `None` while there is none.
@@ -142,7 +144,7 @@ impl<K> Stream<K> {
         StreamSide {
             local: side.local().rtp,
             remote: side.outbound.head.ways[Component::Rtp]
-                .destination
+                .destination()
                 .unwrap_or(unknown),
             suite: side.suite().map_or(0, Suite::id),
             flow: side.inbound.flow,
@@ -161,7 +163,7 @@ fn unchanged(plan: &MediaPlan) -> PerLeg<bool> {
 impl<K> fmt::Debug for Stream<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stream")
-            .field("kind", &self.kind)
+            .field("kind", &self.sides.client.inbound.kind)
             .field("local", &self.local())
             .finish_non_exhaustive()
     }

@@ -7,7 +7,7 @@ use abi::{Now, Reason};
 use pipeline::{Leg, MediaKind};
 use srtp::{Header, OpenPlan, SealPlan, Traffic};
 
-use crate::side::{Outbound, Side, Way};
+use crate::side::{Outbound, Side};
 use crate::{Component, Stream, demux, rtcp};
 
 /// Where a packet came from.
@@ -64,19 +64,19 @@ pub enum Forward {
     },
 }
 
-/// From where to where a packet leaves. Both addresses are left where they are: nobody reads
-/// them as long as the version stays.
+/// From where to where a packet leaves. What each packet needs comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Path<'a> {
-    /// Our address.
-    pub source: &'a SocketAddr,
-    /// The peer's.
-    pub destination: &'a SocketAddr,
-    /// Which of the peer's addresses that is.
-    pub component: Component,
+#[repr(C)]
+pub struct Path {
     /// Another one whenever the destination is another, so that what was made of both addresses
     /// can be kept while it stays.
     pub version: NonZeroU32,
+    /// Which of the peer's addresses that is.
+    pub component: Component,
+    /// The peer's.
+    pub destination: SocketAddr,
+    /// Our address.
+    pub source: SocketAddr,
 }
 
 impl Admission {
@@ -104,10 +104,10 @@ impl<K> Stream<K> {
     #[inline(always)]
     pub fn admit(&self, origin: Origin, packet: &[u8]) -> Result<Admission, Reason> {
         let side = &self.sides[origin.leg];
-        if self.kind == MediaKind::Datagram {
+        let inbound = &side.inbound;
+        if inbound.kind == MediaKind::Datagram {
             return side.admit_datagram(origin);
         }
-        let inbound = &side.inbound;
         let traffic = demux::traffic(packet, origin.component, inbound.rtcp_mux)?;
         // On hold the media stops; reports go on (RFC 3264 §5.1).
         if traffic == Traffic::Rtp && !inbound.peer_sends {
@@ -118,7 +118,7 @@ impl<K> Stream<K> {
         }
         let receiver = inbound.receiver.as_ref().ok_or(Reason::MediaNoKey)?;
         let plan = receiver.context.plan(traffic, packet)?;
-        Ok(if self.unchanged[origin.leg] {
+        Ok(if inbound.unchanged {
             Admission::Check(plan)
         } else {
             Admission::Open(plan)
@@ -198,24 +198,14 @@ impl<K> Stream<K> {
     /// # Errors
     /// [`Reason::MediaNoRemote`] until the other side has said where it is or shown it.
     #[inline(always)]
-    pub fn path(&self, from: Leg, content: Content) -> Result<Path<'_>, Reason> {
+    pub fn path(&self, from: Leg, content: Content) -> Result<&Path, Reason> {
         let side = &self.sides[from.other()].outbound.head;
         let component = match content {
             Content::Rtcp if !side.rtcp_mux => Component::Rtcp,
             _ => Component::Rtp,
         };
-        let Way {
-            version,
-            destination,
-            source,
-        } = &side.ways[component];
-        let destination = destination.as_ref().ok_or(Reason::MediaNoRemote)?;
-        Ok(Path {
-            source,
-            destination,
-            component,
-            version: *version,
-        })
+        let path = side.ways[component].path.as_ref();
+        path.ok_or(Reason::MediaNoRemote)
     }
 
     /// Counts a packet from a leg that was passed on with `octets`, tags left out.

@@ -9,7 +9,7 @@ use abi::Suite;
 use zeroize::Zeroize;
 
 use crate::source::{Rules, Sources, WhenFull};
-use crate::{SessionKey, SessionKeys, Traffic, WindowSize, is_aead};
+use crate::{CipherJob, OpenPlan, SessionKey, SessionKeys, Span, Traffic, WindowSize};
 
 pub use receive::Receiver;
 pub use send::Sender;
@@ -109,11 +109,12 @@ impl Config {
 }
 
 /// One protocol's part of a context.
+#[repr(C)]
 struct Half<K> {
-    key: K,
     /// The salt where the IV has it: aligned to its first octet.
     salt: u128,
     sources: Sources,
+    key: K,
 }
 
 impl<K> Half<K> {
@@ -139,14 +140,31 @@ impl<K> Half<K> {
 
     /// The initial counter block (RFC 3711 §4.1.1) or the IV (RFC 7714 §8.1, §9.1).
     #[inline]
-    fn iv(&self, suite: Suite, ssrc: u32, index: u64) -> [u8; 16] {
+    fn iv(&self, is_aead: bool, ssrc: u32, index: u64) -> [u8; 16] {
         let (ssrc, index) = (u128::from(ssrc), u128::from(index));
-        let varying = if is_aead(suite) {
+        let varying = if is_aead {
             ssrc << 80 | index << 32
         } else {
             ssrc << 64 | index << 16
         };
         (self.salt ^ varying).to_be_bytes()
+    }
+
+    /// The cipher's part of `plan`, of which the first `covered` octets are authenticated.
+    #[inline]
+    fn job(&self, is_aead: bool, plan: &OpenPlan, covered: u16) -> CipherJob {
+        CipherJob {
+            iv: self.iv(is_aead, plan.ssrc, plan.index),
+            cipher: Span {
+                start: plan.clear_len,
+                len: plan.plain_len.saturating_sub(plan.clear_len),
+            },
+            auth: Span {
+                start: 0,
+                len: covered,
+            },
+            aad: None,
+        }
     }
 }
 

@@ -5,9 +5,6 @@ use core::ops::Range;
 use crate::Traffic;
 use crate::rtcp::{WORD_LEN, Word};
 
-/// Octets of the longest tag.
-const TAG_MAX: usize = 16;
-
 /// A range of octets in a packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
@@ -18,16 +15,6 @@ pub struct Span {
 }
 
 impl Span {
-    /// The span from `start` to `end` of a packet of 65,535 octets at most.
-    #[inline]
-    pub(crate) fn within(start: usize, end: usize) -> Self {
-        let short = |octets: usize| u16::try_from(octets).unwrap_or(u16::MAX);
-        Self {
-            start: short(start),
-            len: short(end.saturating_sub(start)),
-        }
-    }
-
     /// The span from `start` to `end`; `None` if `end` is before it or past 65,535.
     #[inline]
     pub(crate) fn new(range: Range<usize>) -> Option<Self> {
@@ -60,25 +47,26 @@ pub struct CipherJob {
 
 /// How to open, or only check, a packet that has arrived.
 ///
-/// [`OpenPlan::stage`], then the cipher job, then [`OpenPlan::plain_len`] octets are the packet in
-/// clear; or [`OpenPlan::unstage`], and the packet is as it arrived.
-// In this order: an integer comes first, which a `Result` around a plan can share its place with.
-// An array there would be built and moved octet by octet.
+/// [`OpenPlan::tag`] and [`crate::Receiver::job`], then [`OpenPlan::stage`] and the cipher job;
+/// then [`OpenPlan::plain_len`] octets are the packet in clear. Or [`OpenPlan::unstage`], and the
+/// packet is as it arrived.
+///
+/// Small, since each packet in line holds one: what the ciphers need is made of it when they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
 pub struct OpenPlan {
     pub(crate) index: u64,
     pub(crate) ssrc: u32,
-    pub(crate) job: CipherJob,
-    pub(crate) tag: [u8; TAG_MAX],
-    pub(crate) tag_len: u8,
+    /// What the trailer takes the place of.
+    pub(crate) original: u32,
+    /// Octets at the start that are in clear.
+    pub(crate) clear_len: u16,
     pub(crate) plain_len: u16,
+    pub(crate) tag_at: u16,
+    pub(crate) tag_len: u8,
     pub(crate) traffic: Traffic,
     /// How often another rollover counter has been tried.
     pub(crate) tries: u8,
     pub(crate) trailer: Trailer,
-    /// What the trailer takes the place of.
-    pub(crate) original: [u8; WORD_LEN],
 }
 
 /// What must stand behind a packet while it is authenticated.
@@ -93,19 +81,13 @@ pub(crate) enum Trailer {
 }
 
 impl OpenPlan {
-    /// The cipher's part.
+    /// The tag that `packet` carries. A staged packet has lost it.
     #[inline]
     #[must_use]
-    pub const fn job(&self) -> &CipherJob {
-        &self.job
-    }
-
-    /// The tag that the packet carries.
-    #[inline]
-    #[must_use]
-    pub fn tag(&self) -> &[u8] {
-        self.tag
-            .get(..usize::from(self.tag_len))
+    pub fn tag<'a>(&self, packet: &'a [u8]) -> &'a [u8] {
+        let start = usize::from(self.tag_at);
+        packet
+            .get(start..start + usize::from(self.tag_len))
             .unwrap_or_default()
     }
 
@@ -114,6 +96,13 @@ impl OpenPlan {
     #[must_use]
     pub fn plain_len(&self) -> usize {
         usize::from(self.plain_len)
+    }
+
+    /// Octets that are encrypted, or would be.
+    #[inline]
+    #[must_use]
+    pub fn payload_len(&self) -> usize {
+        usize::from(self.plain_len.saturating_sub(self.clear_len))
     }
 
     /// The packet's protocol.
@@ -126,12 +115,12 @@ impl OpenPlan {
     /// Puts what must be authenticated with the packet into its place.
     #[inline]
     pub fn stage(&self, packet: &mut [u8]) {
-        let octets = match self.trailer {
+        let word = match self.trailer {
             Trailer::None => return,
             Trailer::Rollovers => rollovers(self.index),
-            Trailer::Word => Word::clear(self.index).to_wire(),
+            Trailer::Word => Word::new(false, self.index).bits(),
         };
-        self.put_trailer(packet, octets);
+        self.put_trailer(packet, word);
     }
 
     /// Restores a staged packet that was not opened.
@@ -143,19 +132,18 @@ impl OpenPlan {
     }
 
     #[inline]
-    fn put_trailer(&self, packet: &mut [u8], octets: [u8; WORD_LEN]) {
+    fn put_trailer(&self, packet: &mut [u8], word: u32) {
         let place = packet.get_mut(self.plain_len()..);
         if let Some(place) = place.and_then(<[u8]>::first_chunk_mut) {
-            *place = octets;
+            *place = word.to_be_bytes();
         }
     }
 }
 
-/// The rollover counter of an index, as it is authenticated.
+/// The rollover counter of an index, which has 48 bits.
 #[inline]
-pub(crate) const fn rollovers(index: u64) -> [u8; WORD_LEN] {
-    let [_, _, a, b, c, d, _, _] = index.to_be_bytes();
-    [a, b, c, d]
+pub(crate) fn rollovers(index: u64) -> u32 {
+    u32::try_from(index >> 16).unwrap_or(u32::MAX)
 }
 
 /// How to protect a packet that is to be sent.

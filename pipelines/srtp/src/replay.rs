@@ -1,5 +1,7 @@
 //! The replay window (RFC 3711 §3.3.2), kept as a ring of blocks in the manner of RFC 6479.
 
+use core::ops::RangeInclusive;
+
 /// How many indices back from the highest a packet may still be accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WindowSize(u16);
@@ -109,17 +111,25 @@ impl Window {
     pub(crate) fn accept(&mut self, index: u64) {
         if index > self.highest {
             let (old, new) = (place(self.highest).0, place(index).0);
-            let blocks = self.seen.blocks_mut();
-            let mask = blocks.len() - 1;
-            // A jump past the whole ring clears each block once.
-            for block in (old + 1..=new).take(mask + 1) {
-                if let Some(seen) = blocks.get_mut(block & mask) {
-                    *seen = 0;
-                }
+            if old != new {
+                self.clear_blocks(old + 1..=new);
             }
             self.highest = index;
         }
         self.mark(index);
+    }
+
+    /// Clears blocks that the window moves into, once in 64 packets; a jump past the whole ring
+    /// clears each once.
+    #[inline(never)]
+    fn clear_blocks(&mut self, entered: RangeInclusive<usize>) {
+        let blocks = self.seen.blocks_mut();
+        let mask = blocks.len() - 1;
+        for block in entered.take(mask + 1) {
+            if let Some(seen) = blocks.get_mut(block & mask) {
+                *seen = 0;
+            }
+        }
     }
 
     #[inline]

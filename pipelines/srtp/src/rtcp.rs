@@ -3,10 +3,14 @@
 use abi::Reason;
 
 /// Octets at the start of a compound packet that stay clear.
-pub(crate) const CLEAR_LEN: usize = 8;
+pub(crate) const CLEAR_LEN: usize = CLEAR as usize;
+/// The same as an offset in a packet.
+pub(crate) const CLEAR: u16 = 8;
 
 /// Octets of the word that carries the E flag and the index.
-pub(crate) const WORD_LEN: usize = 4;
+pub(crate) const WORD_LEN: usize = WORD as usize;
+/// The same as an offset in a packet.
+pub(crate) const WORD: u16 = 4;
 
 /// Indices are 31 bits wide.
 pub(crate) const INDEX_MAX: u32 = (1 << 31) - 1;
@@ -41,18 +45,22 @@ impl Word {
         }
     }
 
-    /// The word of a packet in clear. Indices are 31 bits wide, so none is cut.
-    pub(crate) const fn clear(index: u64) -> Self {
+    /// The word of a packet. Indices are 31 bits wide, so none is cut.
+    pub(crate) const fn new(encrypted: bool, index: u64) -> Self {
         let [_, _, _, _, a, b, c, d] = index.to_be_bytes();
         Self {
-            encrypted: false,
+            encrypted,
             index: u32::from_be_bytes([a, b, c, d]),
         }
     }
 
-    pub(crate) const fn to_wire(self) -> [u8; WORD_LEN] {
+    pub(crate) const fn bits(self) -> u32 {
         let flag = if self.encrypted { ENCRYPTED } else { 0 };
-        (flag | self.index & INDEX_MAX).to_be_bytes()
+        flag | self.index & INDEX_MAX
+    }
+
+    pub(crate) const fn to_wire(self) -> [u8; WORD_LEN] {
+        self.bits().to_be_bytes()
     }
 }
 

@@ -109,14 +109,14 @@ fn open(
         return;
     };
     let before = packet.to_vec();
+    let job = receiver.job(&plan, packet);
+    assert!(plan.plain_len() <= packet.len() && plan.tag(packet).len() <= packet.len());
     plan.stage(packet);
-    let job = plan.job();
     for span in [job.cipher, job.auth] {
         let end = usize::from(span.start) + usize::from(span.len);
         // The trailer of a packet without MKI lies in the place of its tag.
         assert!(end <= packet.len().max(usize::from(span.start)));
     }
-    assert!(plan.plain_len() <= packet.len() && plan.tag().len() <= packet.len());
     if authentic {
         if receiver.commit(&plan, now).is_ok() {
             let again = receiver.plan(traffic, &before);

@@ -101,17 +101,11 @@ impl Ciphers {
     }
 
     fn open(&mut self, receiver: &Receiver<Key>, plan: &OpenPlan, packet: &mut [u8]) -> bool {
-        let Some(tag) = Tag::received(plan.tag()) else {
-            return false;
-        };
+        let tag = Tag::received(plan.tag(packet));
+        let cipher = receiver.job(plan, packet);
         plan.stage(packet);
-        let mut jobs = [job(
-            receiver.key(plan.traffic()),
-            Op::Open,
-            packet,
-            plan.job(),
-            tag,
-        )];
+        let key = receiver.key(plan.traffic());
+        let mut jobs = [job(key, Op::Open, packet, &cipher, tag)];
         self.0.run(&mut jobs);
         let [Job { outcome, .. }] = jobs;
         if outcome != Outcome::Done {

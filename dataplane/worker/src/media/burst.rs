@@ -8,14 +8,14 @@ use abi::{Counter, Now, Reason};
 use arrayvec::ArrayVec;
 use crypto::{Op, Outcome};
 use ip::{Egress, Stack};
-use media::{Admission, Forward};
+use media::{Admission, Content, Forward};
+use pipeline::Leg;
 use srtp::SealPlan;
 use wire::{BURST, Frame};
 
 use super::ciphers::{retry, traffic};
 use super::line::{Prefetch, Step, Waiting};
-use super::terminations::Place;
-use super::{MediaEngine, stream_at};
+use super::{MediaEngine, Open, stream_at};
 
 /// The parts of a burst's way, for whoever measures them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,11 +110,10 @@ impl<F: Frame> MediaEngine<F> {
                 }
             }
             open.stream.fetch_sender(origin.leg, &Prefetch);
-            if let Some(Admission::Open(plan) | Admission::Check(plan)) = &waiting.admission {
-                plan.stage(waiting.frame.data_mut());
-                if let Some(key) = open.stream.open_key(origin.leg, plan.traffic()) {
-                    key.prefetch();
-                }
+            if let Some(Admission::Open(plan) | Admission::Check(plan)) = &waiting.admission
+                && let Some(receiver) = open.stream.receiver(origin.leg)
+            {
+                receiver.key(plan.traffic()).prefetch(plan.payload_len());
             }
         }
     }
@@ -188,7 +187,7 @@ impl<F: Frame> MediaEngine<F> {
                     plans.push(plan);
                     waiting.step = Step::Sealing;
                     if let Some(key) = open.stream.seal_key(leg.other(), traffic(waiting.content)) {
-                        key.prefetch();
+                        key.prefetch(waiting.octets);
                     }
                 }
                 Ok(Forward::Seal { .. }) => waiting.refuse(open, Reason::NoBuffer, counters),
@@ -206,38 +205,58 @@ impl<F: Frame> MediaEngine<F> {
         now: Now,
         totals: &mut Totals,
     ) {
-        for waiting in self.line.drain(..) {
-            // Taken apart at once, so that nothing else is read from the line.
-            let Waiting {
-                frame,
-                place: Place { slot, leg, .. },
-                traffic_class,
-                step: Step::Leaving,
-                content,
-                octets,
-                ..
-            } = waiting
-            else {
+        // Taken apart at once: a place in line as a whole would be copied.
+        for Waiting {
+            frame,
+            place,
+            step,
+            content,
+            octets,
+            traffic_class,
+            ..
+        } in self.line.drain(..)
+        {
+            if step != Step::Leaving {
                 continue;
-            };
-            let Some(open) = stream_at(&mut self.streams, slot) else {
-                continue;
-            };
-            let way = open.stream.path(leg, content).and_then(|path| {
-                let exit = open.exits[leg.other()].to(&path, stack, now)?;
-                Ok((exit, path))
-            });
-            match way {
-                Ok((exit, path)) => exit.send(frame, traffic_class, &path, stack, out, now),
-                Err(reason) => {
-                    counters.refuse(reason);
-                    open.stream.count_refused(leg, reason);
-                    continue;
-                }
             }
-            open.stream.count_passed(leg, content, octets);
-            totals.packets += 1;
-            totals.octets += octets as u64;
+            let Some(open) = stream_at(&mut self.streams, place.slot) else {
+                continue;
+            };
+            let leaving = (frame, traffic_class);
+            match open.send(leaving, place.leg, content, stack, out, now) {
+                Ok(()) => {
+                    open.stream.count_passed(place.leg, content, octets);
+                    totals.packets += 1;
+                    totals.octets += octets as u64;
+                }
+                Err(reason) => open.refuse(place.leg, reason, counters),
+            }
         }
+    }
+}
+
+impl Open {
+    /// Sends a frame of that traffic class, which came from a leg, to the other one.
+    #[inline(always)]
+    fn send<F: Frame, E: Egress<F>>(
+        &mut self,
+        (frame, traffic_class): (F, u8),
+        from: Leg,
+        content: Content,
+        stack: &mut Stack<F>,
+        out: &mut E,
+        now: Now,
+    ) -> Result<(), Reason> {
+        let path = self.stream.path(from, content)?;
+        let exit = self.exits[from.other()].to(path, stack, now)?;
+        exit.send(frame, traffic_class, path, stack, out, now);
+        Ok(())
+    }
+
+    /// Counts a packet that is dropped.
+    #[cold]
+    pub(super) fn refuse(&mut self, from: Leg, reason: Reason, counters: &Counters<'_>) {
+        counters.refuse(reason);
+        self.stream.count_refused(from, reason);
     }
 }

@@ -5,7 +5,7 @@ use abi::{Now, Reason, Suite};
 use arrayvec::ArrayVec;
 use crypto::{Cipher, CryptoError, Job, Key, Manager, Op, Outcome, Span, Tag};
 use media::{Admission, Content};
-use srtp::{CipherJob, Expand, SealPlan, SessionKey, Traffic};
+use srtp::{CipherJob, Expand, OpenPlan, Receiver, SealPlan, SessionKey, Traffic};
 use wire::{BURST, Frame};
 
 use super::burst::Totals;
@@ -48,7 +48,7 @@ impl Expand for Ciphers {
 }
 
 /// One packet's job: `plan` says where things lie in `packet`.
-#[inline]
+#[inline(always)]
 fn job<'a>(key: &'a Key, op: Op, packet: &'a mut [u8], plan: &CipherJob, tag: Tag) -> Job<'a> {
     let span = |span: srtp::Span| Span {
         start: span.start,
@@ -65,6 +65,21 @@ fn job<'a>(key: &'a Key, op: Op, packet: &'a mut [u8], plan: &CipherJob, tag: Ta
         tag,
         outcome: Outcome::Pending,
     }
+}
+
+/// The job that opens or checks a packet, which is staged for it.
+#[inline(always)]
+fn opening<'a>(
+    receiver: &'a Receiver<Key>,
+    op: Op,
+    plan: &OpenPlan,
+    packet: &'a mut [u8],
+) -> Job<'a> {
+    let tag = Tag::received(plan.tag(packet));
+    let cipher = receiver.job(plan, packet);
+    plan.stage(packet);
+    let key = receiver.key(plan.traffic());
+    job(key, op, packet, &cipher, tag)
 }
 
 impl<F: Frame> MediaEngine<F> {
@@ -84,18 +99,17 @@ impl<F: Frame> MediaEngine<F> {
                 continue;
             };
             let (op, plan) = match admission {
-                Some(Admission::Open(plan)) => (Op::Open, plan),
-                Some(Admission::Check(plan)) => (Op::Check, plan),
+                Some(Admission::Open(plan)) => (Op::Open, &*plan),
+                Some(Admission::Check(plan)) => (Op::Check, &*plan),
                 _ => continue,
             };
             let Some(Some(open)) = self.streams.get(place.slot as usize) else {
                 continue;
             };
-            let key = open.stream.open_key(place.leg, plan.traffic());
-            let (Some(key), Some(tag)) = (key, Tag::received(plan.tag())) else {
+            let Some(receiver) = open.stream.receiver(place.leg) else {
                 continue;
             };
-            jobs.push(job(key, op, frame.data_mut(), plan.job(), tag));
+            jobs.push(opening(receiver, op, plan, frame.data_mut()));
             places.push(at);
         }
         if jobs.is_empty() {
@@ -193,15 +207,11 @@ pub(super) fn retry<F: Frame>(
     let Some(plan) = open.stream.retry(place.leg, failed, frame.data(), now) else {
         return false;
     };
-    let Some(tag) = Tag::received(plan.tag()) else {
-        return false;
-    };
-    let Some(key) = open.stream.open_key(place.leg, plan.traffic()) else {
-        return false;
-    };
     *failed = plan;
-    plan.stage(frame.data_mut());
-    let mut jobs = [job(key, op, frame.data_mut(), plan.job(), tag)];
+    let Some(receiver) = open.stream.receiver(place.leg) else {
+        return false;
+    };
+    let mut jobs = [opening(receiver, op, &plan, frame.data_mut())];
     ciphers.run(&mut jobs);
     let [Job { outcome, .. }] = jobs;
     outcome == Outcome::Done

@@ -34,7 +34,7 @@ impl Exits {
     #[inline]
     pub(super) fn to<F: Frame>(
         &mut self,
-        path: &Path<'_>,
+        path: &Path,
         stack: &mut Stack<F>,
         now: Now,
     ) -> Result<&mut Exit, Reason> {
@@ -57,8 +57,8 @@ impl Exits {
 
 impl Exit {
     #[cold]
-    fn find<F: Frame>(path: &Path<'_>, stack: &mut Stack<F>, now: Now) -> Result<Self, Reason> {
-        let headers = UdpHeaders::new(*path.source, *path.destination, HOP_LIMIT);
+    fn find<F: Frame>(path: &Path, stack: &mut Stack<F>, now: Now) -> Result<Self, Reason> {
+        let headers = UdpHeaders::new(path.source, path.destination, HOP_LIMIT);
         Ok(Self {
             version: path.version,
             headers: headers.ok_or(Reason::NoRoute)?,
@@ -73,7 +73,7 @@ impl Exit {
         &mut self,
         frame: F,
         traffic_class: u8,
-        path: &Path<'_>,
+        path: &Path,
         stack: &mut Stack<F>,
         out: &mut impl Egress<F>,
         now: Now,
@@ -98,7 +98,7 @@ impl Exit {
         &mut self,
         mut frame: F,
         traffic_class: u8,
-        path: &Path<'_>,
+        path: &Path,
         stack: &mut Stack<F>,
         out: &mut impl Egress<F>,
         now: Now,

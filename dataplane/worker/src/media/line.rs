@@ -75,8 +75,7 @@ impl<F: Frame> Waiting<F> {
     /// Drops the packet, counted.
     #[cold]
     pub(super) fn refuse(&mut self, open: &mut Open, reason: Reason, counters: &Counters<'_>) {
-        counters.refuse(reason);
-        open.stream.count_refused(self.place.leg, reason);
+        open.refuse(self.place.leg, reason, counters);
         self.step = Step::Refused;
     }
 

@@ -90,10 +90,11 @@ impl Proxy {
         let (inbound, outbound) = if from == 0 { (a, b) } else { (b, a) };
         if let Some(receiver) = &mut inbound.receiver {
             let plan = receiver.plan(traffic, &body).ok()?;
+            let tag = Tag::received(plan.tag(&body));
+            let cipher = receiver.job(&plan, &body);
             plan.stage(&mut body);
-            let tag = Tag::received(plan.tag())?;
             let key = receiver.key(traffic);
-            let done = run(&mut self.ciphers, key, Op::Open, &mut body, plan.job(), tag);
+            let done = run(&mut self.ciphers, key, Op::Open, &mut body, &cipher, tag);
             done?;
             body.truncate(plan.plain_len());
             receiver.commit(&plan, Now::ZERO).ok()?;

@@ -7,25 +7,29 @@ use abi::{Now, Reason, Suite};
 use super::{Config, Expand, Half, Mki, Params};
 use crate::index::estimate;
 use crate::plan::Trailer;
-use crate::rtcp::{self, CLEAR_LEN, WORD_LEN, Word};
+use crate::profile::{Parts, Tail};
+use crate::rtcp::{self, CLEAR, CLEAR_LEN, WORD, Word};
 use crate::source::{Rules, WhenFull};
-use crate::{CipherJob, Header, OpenPlan, Span, Traffic, is_aead, tag_len};
+use crate::{CipherJob, Header, OpenPlan, Traffic};
 
 /// Second attempts at unknown sources that are made in one second.
 const TRIALS_PER_SECOND: u8 = 8;
 
-/// Packets of one key from one peer.
+/// Packets of one key from one peer. What each packet needs comes first.
+#[repr(C)]
 pub struct Receiver<K> {
-    suite: Suite,
-    mki: Option<Mki>,
-    rules: Rules,
     rtp: Half<K>,
+    rtp_tail: Tail,
+    rules: Rules,
+    mki: Option<Mki>,
     /// What RTP packets do not need, so that what they need lies together.
     rest: Box<Rest<K>>,
 }
 
 struct Rest<K> {
+    suite: Suite,
     rtcp: Half<K>,
+    rtcp_tail: Tail,
     trials: Trials,
     /// Sources and their highest indices under the key before this one: signalling does not say
     /// whether the peer goes on counting rollovers.
@@ -49,16 +53,20 @@ impl<K> Receiver<K> {
         let (rtp, rtcp) = Half::pair(params, expand)?;
         let (suite, mki) = (params.suite, params.mki);
         let rules = config.rules(WhenFull::Forget);
+        let mki_len = mki.map_or(0, |mki| mki.len);
+        let tail = |traffic| Tail::new(suite, traffic, mki_len);
         let rest = Rest {
+            suite,
             rtcp,
+            rtcp_tail: tail(Traffic::Rtcp),
             trials: Trials::default(),
             earlier: Vec::new(),
         };
         Some(Self {
-            suite,
-            mki,
-            rules,
             rtp,
+            rtp_tail: tail(Traffic::Rtp),
+            rules,
+            mki,
             rest: Box::new(rest),
         })
     }
@@ -89,74 +97,103 @@ impl<K> Receiver<K> {
     #[inline(always)]
     fn plan_rtp(&self, packet: &[u8]) -> Result<OpenPlan, Reason> {
         let header = Header::parse(packet)?;
-        let outer = Outer::split(self, Traffic::Rtp, packet).ok_or(Reason::RtpInvalidLength)?;
-        if header.len > outer.body {
+        let parts = self.rtp_tail.split(packet);
+        let parts = parts.ok_or(Reason::RtpInvalidLength)?;
+        let clear_len = u16::try_from(header.len).unwrap_or(u16::MAX);
+        if clear_len > parts.body {
             return Err(Reason::RtpInvalidLength);
         }
-        self.check_mki(packet, &outer)?;
+        self.check_mki(packet, &parts)?;
         let known = self.rtp.sources.known(header.ssrc);
         let index = match known.highest() {
             Some(highest) => estimate(highest, header.seq).ok_or(Reason::SrtpKeyExhausted)?,
             None => u64::from(header.seq),
         };
         known.check(index, self.rules.window)?;
-        Ok(self.lay_out_rtp(packet, &header, &outer, index))
-    }
-
-    #[inline(always)]
-    fn lay_out_rtp(&self, packet: &[u8], header: &Header, outer: &Outer, index: u64) -> OpenPlan {
-        let (covered, trailer) = if is_aead(self.suite) {
-            (header.len, Trailer::None)
-        } else {
-            (outer.body + WORD_LEN, Trailer::Rollovers)
-        };
-        let job = CipherJob {
-            iv: self.rtp.iv(self.suite, header.ssrc, index),
-            cipher: Span::within(header.len, outer.body),
-            auth: Span::within(0, covered),
-            aad: None,
-        };
-        outer.plan(packet, Traffic::Rtp, header.ssrc, index, job, trailer)
+        let Tail {
+            is_aead, tag_len, ..
+        } = self.rtp_tail;
+        Ok(OpenPlan {
+            index,
+            ssrc: header.ssrc,
+            original: word_at(packet, parts.body),
+            clear_len,
+            plain_len: parts.body,
+            tag_at: parts.tag,
+            tag_len,
+            traffic: Traffic::Rtp,
+            tries: 0,
+            trailer: if is_aead {
+                Trailer::None
+            } else {
+                Trailer::Rollovers
+            },
+        })
     }
 
     // Out of line: two ways to make a plan in one function would be joined octet by octet.
     #[inline(never)]
     fn plan_rtcp(&self, packet: &[u8]) -> Result<OpenPlan, Reason> {
         let ssrc = rtcp::sender(packet)?;
-        let outer = Outer::split(self, Traffic::Rtcp, packet).ok_or(Reason::RtcpInvalidLength)?;
-        if outer.body < CLEAR_LEN {
-            return Err(Reason::RtcpInvalidLength);
-        }
-        self.check_mki(packet, &outer)?;
-        let word = Word::from_wire(octets_at(packet, outer.word));
+        let Tail {
+            is_aead, tag_len, ..
+        } = self.rest.rtcp_tail;
+        let parts = self.rest.rtcp_tail.split(packet);
+        let parts = parts.filter(|parts| parts.body >= CLEAR);
+        let parts = parts.ok_or(Reason::RtcpInvalidLength)?;
+        self.check_mki(packet, &parts)?;
+        let word = Word::from_wire(word_at(packet, parts.word).to_be_bytes());
+        let index = u64::from(word.index);
         let known = self.rest.rtcp.sources.known(ssrc);
-        known.check(u64::from(word.index), self.rules.window)?;
-        Ok(self.lay_out_rtcp(packet, ssrc, &outer, word))
+        known.check(index, self.rules.window)?;
+        Ok(OpenPlan {
+            index,
+            ssrc,
+            original: word_at(packet, parts.body),
+            clear_len: if word.encrypted { CLEAR } else { parts.body },
+            plain_len: parts.body,
+            tag_at: parts.tag,
+            tag_len,
+            traffic: Traffic::Rtcp,
+            tries: 0,
+            // The tag stands between a packet in clear and the word, which must follow one
+            // another.
+            trailer: if is_aead && !word.encrypted {
+                Trailer::Word
+            } else {
+                Trailer::None
+            },
+        })
     }
 
+    /// The cipher's part of a plan for `packet`.
     #[inline(always)]
-    fn lay_out_rtcp(&self, packet: &[u8], ssrc: u32, outer: &Outer, word: Word) -> OpenPlan {
-        let index = u64::from(word.index);
-        let clear = if word.encrypted {
-            CLEAR_LEN
-        } else {
-            outer.body
-        };
-        let (mut covered, mut aad, mut trailer) = (outer.body + WORD_LEN, None, Trailer::None);
-        if is_aead(self.suite) && word.encrypted {
-            aad = Some(split_aad(octets_at(packet, 0), word));
-            covered = 0;
-        } else if is_aead(self.suite) {
-            // The tag stands between the packet and the word, which must follow one another.
-            trailer = Trailer::Word;
+    pub fn job(&self, plan: &OpenPlan, packet: &[u8]) -> CipherJob {
+        match plan.traffic {
+            Traffic::Rtp => {
+                let is_aead = self.rtp_tail.is_aead;
+                let covered = if is_aead {
+                    plan.clear_len
+                } else {
+                    plan.plain_len + WORD
+                };
+                self.rtp.job(is_aead, plan, covered)
+            }
+            Traffic::Rtcp => self.rtcp_job(plan, packet),
         }
-        let job = CipherJob {
-            iv: self.rest.rtcp.iv(self.suite, ssrc, index),
-            cipher: Span::within(clear, outer.body),
-            auth: Span::within(0, covered),
-            aad,
-        };
-        outer.plan(packet, Traffic::Rtcp, ssrc, index, job, trailer)
+    }
+
+    #[inline(never)]
+    fn rtcp_job(&self, plan: &OpenPlan, packet: &[u8]) -> CipherJob {
+        let is_aead = self.rest.rtcp_tail.is_aead;
+        let is_split = is_aead && plan.trailer == Trailer::None;
+        let covered = if is_split { 0 } else { plan.plain_len + WORD };
+        let job = self.rest.rtcp.job(is_aead, plan, covered);
+        let clear = packet.first_chunk().filter(|_| is_split);
+        CipherJob {
+            aad: clear.map(|clear| split_aad(*clear, Word::new(true, plan.index))),
+            ..job
+        }
     }
 
     /// Another plan for a packet that did not authenticate, if there is a chance.
@@ -183,9 +220,11 @@ impl<K> Receiver<K> {
         if index == failed.index || !self.rest.trials.take(now) {
             return None;
         }
-        let outer = Outer::split(self, Traffic::Rtp, packet)?;
-        let plan = self.lay_out_rtp(packet, &header, &outer, index);
-        Some(OpenPlan { tries: 1, ..plan })
+        Some(OpenPlan {
+            index,
+            tries: 1,
+            ..*failed
+        })
     }
 
     /// Takes note of a packet that has proved authentic. Returns whether it is the newest of its
@@ -212,15 +251,15 @@ impl<K> Receiver<K> {
     }
 
     #[inline]
-    fn check_mki(&self, packet: &[u8], outer: &Outer) -> Result<(), Reason> {
-        match &self.mki {
-            None => Ok(()),
-            Some(mki)
-                if packet.get(outer.mki..outer.mki + mki.octets().len()) == Some(mki.octets()) =>
-            {
-                Ok(())
-            }
-            Some(_) => Err(Reason::SrtpBadMki),
+    fn check_mki(&self, packet: &[u8], parts: &Parts) -> Result<(), Reason> {
+        let Some(mki) = &self.mki else {
+            return Ok(());
+        };
+        let received = packet.get(usize::from(parts.mki)..);
+        if received.is_some_and(|received| received.starts_with(mki.octets())) {
+            Ok(())
+        } else {
+            Err(Reason::SrtpBadMki)
         }
     }
 }
@@ -228,7 +267,7 @@ impl<K> Receiver<K> {
 impl<K> fmt::Debug for Receiver<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Receiver")
-            .field("suite", &self.suite)
+            .field("suite", &self.rest.suite)
             .finish_non_exhaustive()
     }
 }
@@ -244,100 +283,11 @@ impl Trials {
     }
 }
 
-/// Where the parts around a protected packet begin.
-struct Outer {
-    /// Octets of the packet itself.
-    body: usize,
-    /// Offset of the SRTCP word.
-    word: usize,
-    mki: usize,
-    tag: usize,
-    tag_len: u8,
-}
-
-impl Outer {
-    /// `None` if the packet has no room for the parts, or is longer than spans can say.
-    #[inline]
-    fn split<K>(receiver: &Receiver<K>, traffic: Traffic, packet: &[u8]) -> Option<Self> {
-        let tag_len = tag_len(receiver.suite, traffic);
-        let tag = usize::from(tag_len);
-        let mki = receiver.mki.map_or(0, |mki| mki.octets().len());
-        let word = if traffic == Traffic::Rtcp {
-            WORD_LEN
-        } else {
-            0
-        };
-        u16::try_from(packet.len()).ok()?;
-        let body = packet.len().checked_sub(tag + mki + word)?;
-        Some(if is_aead(receiver.suite) {
-            Self {
-                body,
-                tag: body,
-                word: body + tag,
-                mki: body + tag + word,
-                tag_len,
-            }
-        } else {
-            Self {
-                body,
-                word: body,
-                mki: body + word,
-                tag: body + word + mki,
-                tag_len,
-            }
-        })
-    }
-
-    #[inline(always)]
-    fn plan(
-        &self,
-        packet: &[u8],
-        traffic: Traffic,
-        ssrc: u32,
-        index: u64,
-        job: CipherJob,
-        trailer: Trailer,
-    ) -> OpenPlan {
-        OpenPlan {
-            index,
-            ssrc,
-            job,
-            tag: read_tag(packet, self.tag, self.tag_len),
-            tag_len: self.tag_len,
-            plain_len: u16::try_from(self.body).unwrap_or(u16::MAX),
-            traffic,
-            tries: 0,
-            trailer,
-            // Every suite's trailing parts are four octets or more.
-            original: octets_at(packet, self.body),
-        }
-    }
-}
-
-/// The tag at `at`, padded. Each length is read in one go.
-#[inline(always)]
-fn read_tag(packet: &[u8], at: usize, len: u8) -> [u8; 16] {
-    match len {
-        4 => {
-            let [a, b, c, d] = octets_at(packet, at);
-            [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-        }
-        10 => {
-            let [a, b, c, d, e, f, g, h] = octets_at(packet, at);
-            let [i, j] = octets_at(packet, at + 8);
-            [a, b, c, d, e, f, g, h, i, j, 0, 0, 0, 0, 0, 0]
-        }
-        _ => octets_at(packet, at),
-    }
-}
-
-/// Octets of a part that [`Outer::split`] has found room for.
+/// The word at `at`; zero where the packet ends before.
 #[inline]
-fn octets_at<const N: usize>(packet: &[u8], at: usize) -> [u8; N] {
-    packet
-        .get(at..)
-        .and_then(<[u8]>::first_chunk)
-        .map_or([0; N], |octets| *octets)
+fn word_at(packet: &[u8], at: u16) -> u32 {
+    let octets = packet.get(usize::from(at)..).and_then(<[u8]>::first_chunk);
+    octets.map_or(0, |octets| u32::from_be_bytes(*octets))
 }
 
 /// The additional data of an encrypted SRTCP packet (RFC 7714 §9.2).

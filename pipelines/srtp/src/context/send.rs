@@ -8,28 +8,34 @@ use super::receive::split_aad;
 use super::{Config, Expand, Half, Mki, Params};
 use crate::index::estimate;
 use crate::plan::rollovers;
+use crate::profile::Tail;
 use crate::rtcp::{self, CLEAR_LEN, INDEX_MAX, WORD_LEN, Word};
 use crate::source::{Rules, WhenFull};
-use crate::{CipherJob, Header, SealPlan, Span, Traffic, is_aead, tag_len};
+use crate::{CipherJob, Header, SealPlan, Span, Traffic};
 
 /// Packets that we protect under one key.
 ///
 /// The RTP source on the other side chooses sequence numbers and SSRCs. Two different packets
 /// under one index would give their exclusive-or away (RFC 3711 §9.1), so an index is claimed
 /// when it is planned, and a packet that claims it again is refused.
+///
+/// What each packet needs comes first.
+#[repr(C)]
 pub struct Sender<K> {
-    suite: Suite,
-    mki: Option<Mki>,
-    rules: Rules,
     rtp: Half<K>,
     /// RTP packets that the key may still protect.
     rtp_packets_left: u64,
+    rtp_tail: Tail,
+    rules: Rules,
+    mki: Option<Mki>,
     /// What RTP packets do not need, so that what they need lies together.
     rest: Box<Rest<K>>,
 }
 
 struct Rest<K> {
+    suite: Suite,
     rtcp: Half<K>,
+    rtcp_tail: Tail,
     /// Indices run over all sources together, which keeps each one unique under the key.
     packets: u32,
     packets_max: u32,
@@ -43,15 +49,20 @@ impl<K> Sender<K> {
         expand: &mut E,
     ) -> Option<Self> {
         let (rtp, rtcp) = Half::pair(params, expand)?;
+        let (suite, mki) = (params.suite, params.mki);
+        let mki_len = mki.map_or(0, |mki| mki.len);
+        let tail = |traffic| Tail::new(suite, traffic, mki_len);
         let packets_max = config.rtcp_packets_max.min(INDEX_MAX);
         Some(Self {
-            suite: params.suite,
-            mki: params.mki,
-            rules: config.rules(WhenFull::Refuse),
             rtp,
             rtp_packets_left: config.rtp_packets_max,
+            rtp_tail: tail(Traffic::Rtp),
+            rules: config.rules(WhenFull::Refuse),
+            mki,
             rest: Box::new(Rest {
+                suite,
                 rtcp,
+                rtcp_tail: tail(Traffic::Rtcp),
                 packets: 0,
                 packets_max,
             }),
@@ -70,13 +81,15 @@ impl<K> Sender<K> {
     /// Octets by which a packet grows.
     #[inline]
     pub fn growth(&self, traffic: Traffic) -> usize {
-        let word = if traffic == Traffic::Rtcp {
-            WORD_LEN
-        } else {
-            0
-        };
-        let mki = self.mki.map_or(0, |mki| mki.octets().len());
-        word + mki + usize::from(tag_len(self.suite, traffic))
+        self.tail(traffic).len().into()
+    }
+
+    #[inline]
+    const fn tail(&self, traffic: Traffic) -> Tail {
+        match traffic {
+            Traffic::Rtp => self.rtp_tail,
+            Traffic::Rtcp => self.rest.rtcp_tail,
+        }
     }
 
     /// Claims an index for the clear `packet` and says how to protect it.
@@ -112,7 +125,7 @@ impl<K> Sender<K> {
             _ => Reason::SrtpIndexReused,
         })?;
         self.rtp_packets_left = left;
-        let iv = self.rtp.iv(self.suite, ssrc, index);
+        let iv = self.rtp.iv(self.rtp_tail.is_aead, ssrc, index);
         Ok(self.seal(
             Traffic::Rtp,
             CipherJob {
@@ -121,7 +134,7 @@ impl<K> Sender<K> {
                 auth,
                 aad: None,
             },
-            rollovers(index),
+            rollovers(index).to_be_bytes(),
         ))
     }
 
@@ -139,11 +152,14 @@ impl<K> Sender<K> {
             index: self.rest.packets + 1,
         };
         let mut aad = None;
-        if is_aead(self.suite) {
+        if self.rtp_tail.is_aead {
             aad = Some(split_aad(clear, word));
         }
         self.rest.packets += 1;
-        let iv = self.rest.rtcp.iv(self.suite, ssrc, u64::from(word.index));
+        let iv = self
+            .rest
+            .rtcp
+            .iv(self.rtp_tail.is_aead, ssrc, u64::from(word.index));
         Ok(self.seal(
             Traffic::Rtcp,
             CipherJob {
@@ -159,7 +175,7 @@ impl<K> Sender<K> {
     /// What is encrypted and what is authenticated; `None` if the packet would grow too long.
     #[inline]
     fn spans(&self, clear: usize, packet: &[u8], aad_len: usize) -> Option<(Span, Span)> {
-        let covered = if is_aead(self.suite) {
+        let covered = if self.rtp_tail.is_aead {
             aad_len
         } else {
             packet.len() + WORD_LEN
@@ -169,10 +185,13 @@ impl<K> Sender<K> {
 
     #[inline]
     fn seal(&self, traffic: Traffic, job: CipherJob, word: [u8; WORD_LEN]) -> SealPlan {
+        let Tail {
+            is_aead, tag_len, ..
+        } = self.tail(traffic);
         SealPlan {
             job,
-            tag_len: tag_len(self.suite, traffic),
-            is_aead: is_aead(self.suite),
+            tag_len,
+            is_aead,
             word,
             sends_word: traffic == Traffic::Rtcp,
             mki: self.mki.map_or([0; 8], |mki| mki.octets),
@@ -184,7 +203,7 @@ impl<K> Sender<K> {
 impl<K> fmt::Debug for Sender<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sender")
-            .field("suite", &self.suite)
+            .field("suite", &self.rest.suite)
             .finish_non_exhaustive()
     }
 }
