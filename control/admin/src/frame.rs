@@ -76,7 +76,8 @@ mod tests {
     #[test]
     fn every_response_round_trips() {
         let text = "colour: blue\n".as_bytes();
-        let findings = policy::Report::of(text, &policy::Folder::new("/"), 0).findings;
+        let findings =
+            policy::Report::of(text, &policy::Folder::of("/ucproxy.yaml".as_ref()), 0).findings;
         assert!(!findings.is_empty());
         round_trip(&Response::Applied(Applied {
             generation: Some(3),

@@ -201,6 +201,12 @@ pub enum Failure {
     /// The private keys do not fit one message to the data plane.
     #[error("the private keys of the configuration take more room than a message has")]
     TooManyKeys,
+    /// Nothing is wrong with the configuration, but control cannot hold it.
+    #[error("control cannot hold the configuration: {reason}")]
+    Unusable {
+        /// Why.
+        reason: String,
+    },
     /// The data plane could not use the image; its log says why.
     #[error("the data plane refused the policy; its log says why")]
     DataPlaneRefused,

@@ -8,6 +8,7 @@ use crate::document::{Content, Document, NodeId, join};
 use crate::finding::Finding;
 use crate::raw::RawPolicy;
 use crate::section::{Kind, Need, Section, Value as _};
+use crate::value::{KeySource, PassphraseSource, Scalar};
 use crate::write::written;
 use crate::yaml;
 
@@ -39,7 +40,10 @@ impl fmt::Display for Change {
 /// # Errors
 /// The finding that keeps one of them from being read at all.
 pub fn diff(before: &[u8], after: &[u8]) -> Result<Vec<Change>, Finding> {
-    let ((before, _), (after, _)) = (yaml::read(before)?, yaml::read(after)?);
+    let ((mut before, _), (mut after, _)) = (yaml::read(before)?, yaml::read(after)?);
+    for doc in [&mut before, &mut after] {
+        hide_secrets(doc);
+    }
     let mut diff = Diff {
         before: &before,
         after: &after,
@@ -48,6 +52,38 @@ pub fn diff(before: &[u8], after: &[u8]) -> Result<Vec<Change>, Finding> {
     let roots = (Some(NodeId::ROOT), Some(NodeId::ROOT));
     diff.value("", &RawPolicy::KIND, Need::Nested, roots);
     Ok(diff.changes)
+}
+
+/// Blots out what stands where a secret's place should be named: it may be the secret.
+fn hide_secrets(doc: &mut Document) {
+    let trustpoints = child(doc, Some(NodeId::ROOT), "trustpoints");
+    let misplaced: Vec<NodeId> = items(doc, trustpoints)
+        .iter()
+        .flat_map(|&item| {
+            let key = child(doc, Some(item), "key");
+            let passphrase = child(doc, Some(item), "passphrase");
+            [
+                key.filter(|&node| !reads_as::<KeySource>(doc, node)),
+                passphrase.filter(|&node| !reads_as::<PassphraseSource>(doc, node)),
+            ]
+        })
+        .flatten()
+        .collect();
+    for node in misplaced {
+        if let Some(content) = doc.content_mut(node) {
+            *content = Content::Scalar {
+                text: "(not shown)".into(),
+                plain: false,
+            };
+        }
+    }
+}
+
+fn reads_as<S: Scalar>(doc: &Document, node: NodeId) -> bool {
+    match doc.content(node) {
+        Content::Scalar { text, plain } => S::parse(text, *plain).is_ok(),
+        _ => false,
+    }
 }
 
 /// A value on both sides, where it is there.

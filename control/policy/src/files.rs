@@ -1,8 +1,13 @@
-//! The files that a configuration names.
+//! The files that a configuration names, and the other places that a secret may be in.
 
+use core::fmt;
+use std::env;
 use std::fs::{self, File, Metadata};
 use std::io::{ErrorKind, Read};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
 
 /// Longest certificate, key or revocation list file, in octets.
 pub const FILE_OCTETS_MAX: u64 = 16 << 20;
@@ -25,6 +30,15 @@ pub enum FileError {
     /// The system said something else.
     #[error("cannot be read ({0})")]
     Other(ErrorKind),
+    /// The environment has no such variable.
+    #[error("no such variable in this process's environment")]
+    NoVariable,
+    /// There is no such credential, or systemd passed none at all.
+    #[error("no such credential, expected a file of that name in $CREDENTIALS_DIRECTORY")]
+    NoCredential,
+    /// It is not here, but may be where it counts: in control's environment or credentials.
+    #[error("not checked, because only control's own environment and credentials count")]
+    Elsewhere,
 }
 
 impl From<std::io::Error> for FileError {
@@ -38,59 +52,134 @@ impl From<std::io::Error> for FileError {
 }
 
 /// A file's content, and whether others than its owner and group may read it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct FileContent {
-    /// The octets.
-    pub octets: Vec<u8>,
+    /// The octets, which may be secret: wiped when dropped, and not shown by `Debug`.
+    pub octets: Zeroizing<Vec<u8>>,
     /// Anybody on this machine may read it.
     pub world_readable: bool,
 }
 
-/// Reads the files that a configuration names.
+impl fmt::Debug for FileContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileContent").finish_non_exhaustive()
+    }
+}
+
+/// Reads the files that a configuration names, and the secrets that it names otherwise.
 pub trait Files {
     /// The content of the file at `path`.
     ///
     /// # Errors
     /// See [`FileError`].
     fn read(&self, path: &str) -> Result<FileContent, FileError>;
-}
 
-/// Files on disk; relative paths start from one folder.
-#[derive(Clone, Debug)]
-pub struct Folder(PathBuf);
-
-impl Folder {
-    /// Relative paths start from `folder`.
-    #[must_use]
-    pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self(folder.into())
+    /// The value of the environment variable `name`.
+    ///
+    /// # Errors
+    /// See [`FileError`]. Without an environment there is no variable.
+    fn variable(&self, name: &str) -> Result<FileContent, FileError> {
+        let _ = name;
+        Err(FileError::NoVariable)
     }
 
-    /// Relative paths start from the folder of the configuration file at `path`.
+    /// The systemd credential `name` (systemd.exec(5), `LoadCredential=`).
+    ///
+    /// # Errors
+    /// See [`FileError`]. Outside a service there is no credential.
+    fn credential(&self, name: &str) -> Result<FileContent, FileError> {
+        let _ = name;
+        Err(FileError::NoCredential)
+    }
+}
+
+/// Files on disk, and the environment and credentials of this process; relative paths start from
+/// one folder.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// What a variable or a credential is that is not there.
+    absent: Absent,
+}
+
+/// Whether this process's environment and credentials are those that count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Absent {
+    /// They are: what is not here is missing.
+    Missing,
+    /// They are not: control may have it.
+    Elsewhere,
+}
+
+impl Folder {
+    /// Relative paths start from the folder of the configuration file at `path`; this process is
+    /// the one that uses the secrets.
     #[must_use]
     pub fn of(path: &Path) -> Self {
-        Self(path.parent().map_or_else(PathBuf::new, Path::to_owned))
+        Self {
+            path: path.parent().map_or_else(PathBuf::new, Path::to_owned),
+            absent: Absent::Missing,
+        }
+    }
+
+    /// The same for a process that only looks: that it lacks a variable or a credential says
+    /// nothing about control.
+    #[must_use]
+    pub fn of_onlooker(path: &Path) -> Self {
+        Self {
+            absent: Absent::Elsewhere,
+            ..Self::of(path)
+        }
+    }
+
+    fn absent(&self, missing: FileError) -> FileError {
+        match self.absent {
+            Absent::Missing => missing,
+            Absent::Elsewhere => FileError::Elsewhere,
+        }
     }
 }
 
 impl Files for Folder {
     fn read(&self, path: &str) -> Result<FileContent, FileError> {
-        let path = self.0.join(path);
-        // Looked at before it is opened: opening a pipe waits for a writer.
-        check(&fs::metadata(&path)?)?;
-        let file = File::open(&path)?;
-        let metadata = file.metadata()?;
-        check(&metadata)?;
-        let mut octets = Vec::new();
-        file.take(FILE_OCTETS_MAX + 1).read_to_end(&mut octets)?;
-        if octets.len() as u64 > FILE_OCTETS_MAX {
-            return Err(FileError::TooLarge);
-        }
+        read(&self.path.join(path))
+    }
+
+    fn variable(&self, name: &str) -> Result<FileContent, FileError> {
+        let value = env::var_os(name).ok_or_else(|| self.absent(FileError::NoVariable))?;
         Ok(FileContent {
-            octets,
-            world_readable: is_world_readable(&metadata),
+            octets: Zeroizing::new(value.into_vec()),
+            world_readable: false,
         })
     }
+
+    fn credential(&self, name: &str) -> Result<FileContent, FileError> {
+        let missing = || self.absent(FileError::NoCredential);
+        let folder = env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(missing)?;
+        match read(&Path::new(&folder).join(name)) {
+            Err(FileError::NotFound) => Err(missing()),
+            other => other,
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<FileContent, FileError> {
+    // Looked at before it is opened: opening a pipe waits for a writer.
+    check(&fs::metadata(path)?)?;
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    check(&metadata)?;
+    // Of its full size from the start: growing would leave copies behind that nobody wipes.
+    let size = usize::try_from(metadata.len()).map_err(|_| FileError::TooLarge)?;
+    let mut octets = Zeroizing::new(Vec::with_capacity(size + 1));
+    file.take(FILE_OCTETS_MAX + 1).read_to_end(&mut octets)?;
+    if octets.len() as u64 > FILE_OCTETS_MAX {
+        return Err(FileError::TooLarge);
+    }
+    Ok(FileContent {
+        octets,
+        world_readable: is_world_readable(&metadata),
+    })
 }
 
 fn check(metadata: &Metadata) -> Result<(), FileError> {

@@ -3,6 +3,7 @@
 mod bad;
 mod compiled;
 mod lab;
+mod secrets;
 mod trust;
 
 use proptest::prelude::*;

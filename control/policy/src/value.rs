@@ -1,12 +1,14 @@
 //! Values of one word: what each key may say, and how it reads.
 
 mod net;
+mod secret;
 mod text;
 mod units;
 
 use core::str::FromStr;
 
 pub(crate) use net::{Address, Destination, Network, PortRange, Protocol};
+pub(crate) use secret::{KeySource, PassphraseSource, SecretSource};
 pub(crate) use text::{FilePath, Name, PeerName, Text};
 pub(crate) use units::{Micros, Millis, Octets, show_octets, show_time};
 
@@ -17,6 +19,8 @@ use crate::section::{Kind, Value, quoted, wrong_type};
 /// A value of one word.
 pub(crate) trait Scalar: Sized {
     const KIND: Kind;
+    /// A wrong word may be a secret that is out of place, so it is not repeated.
+    const SECRET: bool = false;
 
     /// Reads the word; `plain` when it has no quotes.
     fn parse(text: &str, plain: bool) -> Result<Self, Wrong>;
@@ -68,7 +72,12 @@ impl<S: Scalar> Value for S {
                 } else {
                     Problem::BadValue
                 };
-                let message = format!("expected {}, found {}", kind.expected(), quoted(text));
+                let found = if S::SECRET {
+                    "something else, which is not shown".to_owned()
+                } else {
+                    quoted(text)
+                };
+                let message = format!("expected {}, found {found}", kind.expected());
                 findings.error(node, problem, message).fix_if(fix);
                 None
             }

@@ -21,6 +21,7 @@ use crate::args::Args;
 use crate::audit::Audit;
 use crate::clock;
 use crate::http::Scrape;
+use crate::keys::Keys;
 use crate::licences::Licences;
 use crate::link::{Link, Progress};
 use crate::metrics;
@@ -44,7 +45,9 @@ const WAITING_MAX: usize = 64;
 #[derive(Debug)]
 struct Wanted {
     source: Source,
+    /// What it makes; its private keys are in `keys`.
     policy: Policy,
+    keys: Keys,
     /// What the licence files grant that are signed by the configuration's issuers.
     grants: Vec<Grant>,
     /// The image in the form that it is published in.
@@ -259,17 +262,22 @@ impl Controller {
         let peer = Peer::own();
         let path = source.path.clone();
         let about = about(change, &peer);
-        let taken = self.wanted_of(source, about, report.policy);
-        let outcome = if taken.is_some() {
-            "applied"
-        } else {
-            "refused"
-        };
+        let taken = report
+            .policy
+            .ok_or_else(|| "it has errors".to_owned())
+            .and_then(|policy| {
+                let wanted = self.wanted_of(source, about, policy);
+                wanted.map_err(|failure| failure.to_string())
+            });
+        let outcome = if taken.is_ok() { "applied" } else { "refused" };
         // Logged if it cannot be recorded.
         drop(self.audit.record(&peer, change, outcome, Some(path)));
-        let Some(wanted) = taken else {
-            tracing::error!("configuration has errors and is not taken up");
-            return false;
+        let wanted = match taken {
+            Ok(wanted) => wanted,
+            Err(why) => {
+                tracing::error!("configuration is not taken up: {why}");
+                return false;
+            }
         };
         self.want(wanted);
         true
@@ -284,15 +292,16 @@ impl Controller {
             enforce,
         } = proposal;
         let report = check(&source);
-        if strict && report.has_errors() {
+        let errors = strict && report.has_errors();
+        let Some(policy) = report.policy.filter(|_| !errors) else {
             tracing::warn!(path = source.path, "configuration refused");
             let findings = report.findings;
             return send(&reply, Response::Refused { findings });
-        }
+        };
         let about = about(&change, peer);
-        let Some(mut wanted) = self.wanted_of(source, about, report.policy) else {
-            let findings = report.findings;
-            return send(&reply, Response::Refused { findings });
+        let mut wanted = match self.wanted_of(source, about, policy) {
+            Ok(wanted) => wanted,
+            Err(failure) => return send(&reply, Response::Failed(failure)),
         };
         wanted.enforce = enforce;
         tracing::info!(
@@ -524,11 +533,10 @@ fn publish(link: &Link, wanted: &Wanted, limits: &Limits) -> Result<Option<u64>,
     if !link.may_publish() {
         return Ok(None);
     }
-    link.push_keys(&wanted.policy.secrets)
-        .map_err(|error| match error {
-            SocketError::TooLong => Hindrance::Always(Failure::TooManyKeys),
-            error => Hindrance::Now(error),
-        })?;
+    link.push_keys(&wanted.keys).map_err(|error| match error {
+        SocketError::TooLong => Hindrance::Always(Failure::TooManyKeys),
+        error => Hindrance::Now(error),
+    })?;
     link.set_limits(limits);
     if let Some(generation) = link
         .generation_of(&wanted.image)
@@ -568,7 +576,7 @@ impl Wanted {
     /// Whether the data plane would be told nothing new but limits, which workers read by
     /// themselves: nothing has to be published for them.
     fn differs_in_limits(&self, other: &Self) -> bool {
-        self.image == other.image && self.policy.secrets == other.policy.secrets
+        self.image == other.image && self.keys == other.keys
     }
 }
 

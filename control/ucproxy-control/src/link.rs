@@ -8,10 +8,11 @@ use abi::counters::Counters;
 use abi::layout::{Layout, LayoutError, REGION_NAME};
 use abi::policy::{Boot, PolicyImage};
 use abi::publish::PublishError;
-use abi::secrets::{self, Secret};
+use abi::secrets;
 use abi::{BootId, Limits, Reason};
 use shm::{Region, ShmError};
 
+use crate::keys::Keys;
 use crate::socket::{self, SocketError};
 
 /// Why no data plane can be attached to.
@@ -134,7 +135,7 @@ impl Link {
     }
 
     /// Sends the private keys over.
-    pub(crate) fn push_keys(&self, keys: &[Secret]) -> Result<(), SocketError> {
+    pub(crate) fn push_keys(&self, keys: &Keys) -> Result<(), SocketError> {
         socket::push_keys(&self.runtime_dir, self.boot(), keys)
     }
 

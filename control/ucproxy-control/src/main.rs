@@ -12,6 +12,7 @@ mod audit;
 mod clock;
 mod controller;
 mod http;
+mod keys;
 mod licences;
 mod link;
 mod lock;

@@ -6,9 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use abi::provision::{StaticOutcome, StaticStream};
-use abi::secrets::{self, MESSAGE_MAX, Provisioned, Request, Response, Secret};
+use abi::secrets::{self, MESSAGE_MAX, Provisioned, Request, Response};
 use abi::{BootId, LayoutId};
 use zeroize::Zeroizing;
+
+use crate::keys::Keys;
 
 /// The data plane takes keys at once or not at all.
 const KEYS_TIMEOUT: Duration = Duration::from_secs(2);
@@ -36,15 +38,11 @@ pub(crate) enum SocketError {
 }
 
 /// Sends the private keys over, meant for that start of the data plane.
-pub(crate) fn push_keys(
-    runtime_dir: &Path,
-    boot: BootId,
-    keys: &[Secret],
-) -> Result<(), SocketError> {
+pub(crate) fn push_keys(runtime_dir: &Path, boot: BootId, keys: &Keys) -> Result<(), SocketError> {
     let request = Request::PutKeys {
         layout: LayoutId::OURS,
         boot,
-        keys: keys.to_vec(),
+        keys: keys.to_send(),
     };
     let body = ask(runtime_dir, &request, KEYS_TIMEOUT)?;
     match secrets::decode(&body) {

@@ -27,7 +27,7 @@ struct Checked<'f> {
 /// Reports all that is wrong with the file.
 pub(crate) fn check(file: &Path, json: bool) -> Result<Outcome, CliError> {
     let text = read(file)?;
-    let report = Report::of(&text, &Folder::of(file), clock::wall_seconds());
+    let report = Report::of(&text, &Folder::of_onlooker(file), clock::wall_seconds());
     let checked = checked(file, &report.findings);
     if json {
         out::print_json(&checked)?;
@@ -49,7 +49,7 @@ pub(crate) fn check(file: &Path, json: bool) -> Result<Outcome, CliError> {
 /// Checks the file as `apply` does before it asks control.
 pub(crate) fn dry_run(file: &Path, json: bool) -> Result<Outcome, CliError> {
     let text = read(file)?;
-    let report = Report::of(&text, &Folder::of(file), clock::wall_seconds());
+    let report = Report::of(&text, &Folder::of_onlooker(file), clock::wall_seconds());
     tell_checked(file, &report.findings, json)?;
     Ok(if report.has_errors() {
         Outcome::Bad
@@ -66,7 +66,7 @@ pub(crate) fn apply(
     json: bool,
 ) -> Result<Outcome, CliError> {
     let text = read(file)?;
-    let report = Report::of(&text, &Folder::of(file), clock::wall_seconds());
+    let report = Report::of(&text, &Folder::of_onlooker(file), clock::wall_seconds());
     if report.has_errors() {
         tell_checked(file, &report.findings, json)?;
         return Ok(Outcome::Bad);
@@ -104,7 +104,7 @@ pub(crate) fn diff(
     let file = file.unwrap_or_else(|| Path::new(&running.path));
     let name = file.display().to_string();
     let text = read(file)?;
-    let report = Report::of(&text, &Folder::of(file), clock::wall_seconds());
+    let report = Report::of(&text, &Folder::of_onlooker(file), clock::wall_seconds());
     complain_of(&name, &report.findings);
     let Ok(changes) = policy::diff(running.text.as_bytes(), &text) else {
         // It was complained of already: the file is no YAML.

@@ -97,16 +97,12 @@ pub enum Provisioned {
 /// Encodes a message with its length in front; the caller wipes the result.
 #[must_use]
 pub fn encode<T: Serialize>(message: &T) -> Option<Vec<u8>> {
-    let mut body = postcard::to_allocvec(message).ok()?;
-    let framed = (body.len() <= MESSAGE_MAX).then(|| {
-        let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
-        let mut framed = Vec::with_capacity(4 + body.len());
-        framed.extend_from_slice(&len.to_be_bytes());
-        framed.extend_from_slice(&body);
-        framed
-    });
-    body.zeroize();
-    framed
+    let size = postcard::experimental::serialized_size(message).ok()?;
+    let len = u32::try_from(size).ok().filter(|_| size <= MESSAGE_MAX)?;
+    // Of its full size from the start: growing would leave copies behind that nobody wipes.
+    let mut framed = Vec::with_capacity(4 + size);
+    framed.extend_from_slice(&len.to_be_bytes());
+    postcard::to_extend(message, framed).ok()
 }
 
 /// Decodes the body of a message.

@@ -11,7 +11,9 @@ impl Files for Shelf {
         match path {
             "empty" => Ok(FileContent::default()),
             "text" => Ok(FileContent {
-                octets: b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_vec(),
+                octets: b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+                    .to_vec()
+                    .into(),
                 world_readable: true,
             }),
             _ => Err(FileError::NotFound),

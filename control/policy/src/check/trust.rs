@@ -1,18 +1,18 @@
 //! `trustpoints`: reads the files and checks what is in them.
 
-use abi::policy::{KeyId, Trustpoint};
+mod key;
+
+use abi::policy::Trustpoint;
 use abi::secrets::Secret;
-use ring::digest::{SHA256, digest};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 use x509_parser::x509::X509Name;
-use zeroize::Zeroizing;
 
 use crate::document::{Findings, NodeId};
 use crate::files::Files;
 use crate::finding::Problem;
-use crate::pki::{self, Item, ItemsError};
+use crate::pki::{self, Item};
 use crate::raw::{RawPolicy, RawTrustpoint};
 use crate::section::{At, List, quoted};
 use crate::value::FilePath;
@@ -73,7 +73,7 @@ impl<'c> Store<'c> {
             Some(path) => self.chain(findings, path),
             None => Vec::new(),
         };
-        let secret = self.key(findings, item, &chain);
+        let secret = key::secret(findings, self.files, item, chain.first());
         let nothing = item.ca.is_empty() && item.pinned.is_empty() && item.certificate.is_none();
         if nothing && item.key.is_none() {
             let message = "a trustpoint needs 'ca', 'pinned', or 'certificate' and 'key'";
@@ -210,44 +210,6 @@ impl<'c> Store<'c> {
         }
     }
 
-    fn key(
-        &self,
-        findings: &mut Findings<'_>,
-        item: &At<RawTrustpoint>,
-        chain: &[Vec<u8>],
-    ) -> Option<Secret> {
-        let path = match (&item.certificate, &item.key) {
-            (None, None) => return None,
-            (Some(_), Some(path)) => path,
-            (Some(at), None) => {
-                let message = "missing, expected the file of the certificate's private key";
-                let place = findings.doc.place(at.node);
-                findings.error_at_key(item.node, "key", place, Problem::MissingKey, message);
-                return None;
-            }
-            (None, Some(at)) => {
-                let message = "missing, expected the file of the key's certificate";
-                let place = findings.doc.place(at.node);
-                let key = "certificate";
-                findings.error_at_key(item.node, key, place, Problem::MissingKey, message);
-                return None;
-            }
-        };
-        let keys = self.items(findings, path, Item::Key);
-        let der = Zeroizing::new(keys.into_iter().next()?);
-        let leaf = chain.first()?;
-        let (_, parsed) = X509Certificate::from_der(leaf).ok()?;
-        if let Err(error) = pki::matches(&parsed, &der) {
-            let message = format!("{}: this private key {error}", path.0);
-            findings.error(path.node, Problem::Key, message);
-            return None;
-        }
-        Some(Secret {
-            id: key_id(leaf),
-            der: der.to_vec(),
-        })
-    }
-
     /// The items of a kind in the file at `path`; none, noted, when they cannot be had.
     fn items(&self, findings: &mut Findings<'_>, path: &At<FilePath>, kind: Item) -> Vec<Vec<u8>> {
         let content = match self.files.read(&path.0) {
@@ -258,23 +220,9 @@ impl<'c> Store<'c> {
                 return Vec::new();
             }
         };
-        if kind == Item::Key && content.world_readable {
-            let message = "anybody on this machine may read this private key";
-            findings
-                .warning(path.node, Problem::Key, message)
-                .fix(format!("chmod 600 {}", path.0));
-        }
-        let octets = Zeroizing::new(content.octets);
-        pki::items(&octets, kind).unwrap_or_else(|error| {
-            let problem = match kind {
-                Item::Key => Problem::Key,
-                Item::Certificate | Item::Crl => Problem::Certificate,
-            };
+        pki::items(&content.octets, kind).unwrap_or_else(|error| {
             let message = format!("{}: expected a {}, it {error}", path.0, kind.name());
-            let decrypt = format!("openssl pkey -in {} -out NEW_FILE", path.0);
-            findings
-                .error(path.node, problem, message)
-                .fix_if((error == ItemsError::Encrypted).then_some(decrypt));
+            findings.error(path.node, Problem::Certificate, message);
             Vec::new()
         })
     }
@@ -283,13 +231,4 @@ impl<'c> Store<'c> {
 /// A name out of a certificate, which anybody may have chosen, for messages.
 fn shown(name: &X509Name<'_>) -> String {
     quoted(&name.to_string())
-}
-
-/// What names the key of `certificate` (DER).
-fn key_id(certificate: &[u8]) -> KeyId {
-    let mut id = [0; 32];
-    for (to, from) in id.iter_mut().zip(digest(&SHA256, certificate).as_ref()) {
-        *to = *from;
-    }
-    KeyId(id)
 }

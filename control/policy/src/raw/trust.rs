@@ -1,7 +1,7 @@
 //! `trustpoints`.
 
 use crate::section::{List, section};
-use crate::value::{FilePath, Name};
+use crate::value::{FilePath, KeySource, Name, PassphraseSource};
 
 section! {
     /// Whom to trust, who we are, or both. Files are PEM, or DER with one item.
@@ -17,7 +17,9 @@ section! {
         crl: List<FilePath>, nested;
         /// File with our own certificate, then those that lead to its authority.
         certificate: FilePath, optional;
-        /// File with the private key of that certificate, not encrypted.
-        key: FilePath, optional;
+        /// Where the private key of that certificate is.
+        key: KeySource, optional;
+        /// Where the passphrase of that key is, if the key is encrypted (PKCS #8 with PBES2).
+        passphrase: PassphraseSource, optional;
     }
 }

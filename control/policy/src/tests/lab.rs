@@ -47,6 +47,17 @@ impl Files for Lab {
                 .ok_or(FileError::NotFound),
         }
     }
+
+    /// Variables and credentials are files of another folder each.
+    fn variable(&self, name: &str) -> Result<FileContent, FileError> {
+        let found = self.read(&format!("env/{name}"));
+        found.map_err(|_| FileError::NoVariable)
+    }
+
+    fn credential(&self, name: &str) -> Result<FileContent, FileError> {
+        let found = self.read(&format!("credentials/{name}"));
+        found.map_err(|_| FileError::NoCredential)
+    }
 }
 
 /// Checks a configuration against the full lab.
@@ -78,10 +89,14 @@ fn files() -> HashMap<String, FileContent> {
     let mut put = |path: &str, octets: Vec<u8>| {
         let world_readable = path.contains("open");
         let content = FileContent {
-            octets,
+            octets: octets.into(),
             world_readable,
         };
-        files.insert(format!("pki/{path}"), content);
+        let path = match path {
+            path if path.contains('/') => path.to_owned(),
+            path => format!("pki/{path}"),
+        };
+        files.insert(path, content);
     };
     let phones = authority("Phones CA");
     put("phones-ca.pem", phones.pem().into_bytes());
@@ -126,6 +141,18 @@ fn files() -> HashMap<String, FileContent> {
     put("bad.der", vec![0x30, 0x82, 0xff, 0xff, 1, 2, 3]);
     put("empty.pem", Vec::new());
     put("text.pem", b"hello".into());
+    put("phrase", b"swordfish\n".into());
+    put("env/PHRASE", b"swordfish".into());
+    put(
+        "env/ED25519_KEY",
+        include_bytes!("../../tests/data/ed25519.key").into(),
+    );
+    put("credentials/phrase", b"swordfish\r\n".into());
+    put(
+        "credentials/ed25519",
+        include_bytes!("../../tests/data/ed25519.key").into(),
+    );
+    put("wrong-phrase", b"Swordfish".into());
     for (name, octets) in FIXED {
         put(name, octets.to_vec());
     }
@@ -146,7 +173,7 @@ fn crl(issuer: &CertifiedIssuer<'_, KeyPair>, days: i64) -> String {
 }
 
 /// Files that were made with the openssl command.
-const FIXED: [(&str, &[u8]); 10] = [
+const FIXED: [(&str, &[u8]); 12] = [
     ("rsa.pem", include_bytes!("../../tests/data/rsa.pem")),
     ("rsa.key", include_bytes!("../../tests/data/rsa.key")),
     (
@@ -156,6 +183,14 @@ const FIXED: [(&str, &[u8]); 10] = [
     (
         "encrypted.key",
         include_bytes!("../../tests/data/encrypted.key"),
+    ),
+    (
+        "encrypted-scrypt.key",
+        include_bytes!("../../tests/data/encrypted-scrypt.key"),
+    ),
+    (
+        "encrypted-des3.key",
+        include_bytes!("../../tests/data/encrypted-des3.key"),
     ),
     ("p384.pem", include_bytes!("../../tests/data/p384.pem")),
     (

@@ -1,5 +1,7 @@
 //! Certificates and keys of every kind that may be configured.
 
+use std::path::Path;
+
 use abi::policy::KeyId;
 use ring::digest::{SHA256, digest};
 
@@ -46,7 +48,11 @@ fn keys_of_other_certificates_are_refused() {
         ("ed25519.pem", "proxy.key", "another kind"),
         ("p384.pem", "proxy.key", "does not belong"),
         ("p521.pem", "p521.key", "not supported"),
-        ("proxy.pem", "encrypted.key", "encrypted with a password"),
+        (
+            "proxy.pem",
+            "encrypted.key",
+            "is encrypted, expected 'passphrase'",
+        ),
         ("proxy.pem", "bad.der", "does not read"),
         ("proxy.pem", "proxy.pem", "holds no such item"),
     ];
@@ -74,7 +80,7 @@ trustpoints:
     let trustpoint = &policy.image.trustpoints[0];
     assert_eq!(trustpoint.key, Some(KeyId(id)));
     assert_eq!(trustpoint.chain.len(), 2);
-    assert_eq!(trustpoint.chain[0], leaf);
+    assert_eq!(trustpoint.chain[0], *leaf);
     assert_eq!(policy.secrets.len(), 1, "the same key is sent once");
     let image = policy.image.encode().unwrap();
     let key = &policy.secrets[0].der;
@@ -112,7 +118,7 @@ fn bundles_and_der_files_are_read_whole() {
 
 #[test]
 fn only_regular_files_of_a_sane_size_are_read() {
-    let folder = Folder::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = Folder::of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("ucproxy.yaml"));
     assert!(folder.read("Cargo.toml").is_ok());
     assert_eq!(folder.read("nowhere"), Err(FileError::NotFound));
     assert_eq!(folder.read("src"), Err(FileError::NotRegular));

@@ -1,12 +1,13 @@
 //! What licences entitle to now: as they come, go and expire, limits follow (L24, L30).
 
 use abi::Limits;
-use admin::{Response, Version};
+use admin::{Failure, Response, Version};
 use license::{Grant, Licence};
 use policy::{Appliance, Policy};
 
 use super::{Controller, Stage, Wanted};
 use crate::clock;
+use crate::keys::Keys;
 use crate::store::Source;
 
 impl Wanted {
@@ -69,19 +70,25 @@ impl Controller {
     }
 
     /// What `policy` makes of `source`, with the licences that are installed.
+    ///
+    /// # Errors
+    /// If its private keys do not fit locked memory.
     pub(super) fn wanted_of(
         &self,
         source: Source,
         about: Version,
-        policy: Option<Policy>,
-    ) -> Option<Wanted> {
-        let policy = policy?;
-        let image = policy.image.encode().ok()?;
-        Some(Wanted {
+        mut policy: Policy,
+    ) -> Result<Wanted, Failure> {
+        let unusable = |reason: String| Failure::Unusable { reason };
+        let keys = Keys::lock(core::mem::take(&mut policy.secrets))
+            .map_err(|error| unusable(format!("private keys: {error}")))?;
+        let image = policy.image.encode();
+        Ok(Wanted {
             grants: self.licences.grants(&policy.licensed.issuers),
             source,
+            keys,
+            image: image.map_err(|error| unusable(error.to_string()))?,
             policy,
-            image,
             enforce: false,
             to_keep: Some(about),
         })
@@ -102,7 +109,7 @@ mod tests {
     impl Files for Issuer {
         fn read(&self, _: &str) -> Result<FileContent, FileError> {
             Ok(FileContent {
-                octets: self.0.clone().into_bytes(),
+                octets: self.0.clone().into_bytes().into(),
                 world_readable: true,
             })
         }
@@ -127,6 +134,7 @@ mod tests {
                 text: Vec::new(),
             },
             policy: report.policy.unwrap(),
+            keys: Keys::lock(Vec::new()).unwrap(),
             grants: vec![
                 grant(1, Some(1_000), Some(86_400)),
                 grant(2, None, Some(172_800)),

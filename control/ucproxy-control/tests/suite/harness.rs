@@ -52,6 +52,14 @@ impl Lab {
         control
     }
 
+    /// Starts control without a file, with these variables in its environment.
+    pub(super) fn start_in(&self, variables: &[(&str, &str)]) -> Control {
+        let args = ["--metrics", "off"];
+        let mut control = Control::spawn_in(&self.dir, None, &args, variables);
+        self.wait_answers(&mut control);
+        control
+    }
+
     pub(super) fn call(&self, request: &Request) -> Response {
         admin::call(&self.dir, request, SOON).unwrap()
     }

@@ -7,6 +7,7 @@ mod licences;
 mod metrics;
 mod process;
 mod restarts;
+mod secrets;
 mod start;
 mod tls_limit;
 mod versions;

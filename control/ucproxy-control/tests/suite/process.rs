@@ -18,6 +18,16 @@ impl Control {
     }
 
     pub(super) fn spawn_with(dir: &Path, config: Option<&Path>, args: &[&str]) -> Self {
+        Self::spawn_in(dir, config, args, &[])
+    }
+
+    /// With these variables in its environment.
+    pub(super) fn spawn_in(
+        dir: &Path,
+        config: Option<&Path>,
+        args: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let log = dir.join("control.log");
         let errors = File::options()
             .create(true)
@@ -32,6 +42,7 @@ impl Control {
         }
         let child = command
             .env("UCPROXY_LOG", "info")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(errors)
