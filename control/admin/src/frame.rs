@@ -82,6 +82,7 @@ mod tests {
         round_trip(&Response::Applied(Applied {
             generation: Some(3),
             restart_needed: true,
+            after_restart: vec!["runtime.workers".into()],
             closed: Some(2),
             findings: findings.clone(),
             notice: Some("so".into()),

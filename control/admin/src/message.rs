@@ -167,6 +167,9 @@ pub struct Applied {
     pub generation: Option<u64>,
     /// Part of it holds only after a restart of the data plane.
     pub restart_needed: bool,
+    /// The keys of that part; empty when it is not known what the data plane was started with.
+    #[serde(default)]
+    pub after_restart: Vec<String>,
     /// Established sessions that were closed because it was enforced; `None` when it was not.
     #[serde(default)]
     pub closed: Option<u64>,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::{Content, Document, NodeId, join};
 use crate::finding::Finding;
-use crate::raw::RawPolicy;
+use crate::raw::{Applies, RawPolicy};
 use crate::section::{Kind, Need, Section, Value as _};
 use crate::value::{KeySource, PassphraseSource, Scalar};
 use crate::write::written;
@@ -52,6 +52,17 @@ pub fn diff(before: &[u8], after: &[u8]) -> Result<Vec<Change>, Finding> {
     let roots = (Some(NodeId::ROOT), Some(NodeId::ROOT));
     diff.value("", &RawPolicy::KIND, Need::Nested, roots);
     Ok(diff.changes)
+}
+
+/// The keys that differ and take a restart of the data plane; none if one of the two cannot be
+/// read.
+#[must_use]
+pub fn restart_keys(before: &[u8], after: &[u8]) -> Vec<String> {
+    let changes = diff(before, after).unwrap_or_default().into_iter();
+    let paths = changes.map(|change| change.path);
+    paths
+        .filter(|path| Applies::of(path) == Applies::Restart)
+        .collect()
 }
 
 /// Blots out what stands where a secret's place should be named: it may be the secret.

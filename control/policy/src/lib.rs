@@ -34,7 +34,7 @@ mod yaml;
 
 pub use access::{Access, Role, touches_secrets};
 pub use check::{Appliance, Bounds, Licensed};
-pub use diff::{Change, diff};
+pub use diff::{Change, diff, restart_keys};
 pub use edit::{cleared, with_tls_limit};
 pub use files::{FILE_OCTETS_MAX, FileContent, FileError, Files, Folder};
 pub use finding::{Finding, Place, Problem, Severity};

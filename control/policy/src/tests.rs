@@ -1,5 +1,6 @@
 //! Whole configurations: the example, many bad ones, and anything at all.
 
+mod applies;
 mod bad;
 mod compiled;
 mod lab;

@@ -3,6 +3,7 @@
 mod allowed;
 mod change;
 mod entitled;
+mod restart;
 mod streams;
 
 use std::collections::VecDeque;
@@ -426,16 +427,14 @@ impl Controller {
         if generation.is_none() {
             self.remember();
         }
-        let restart_needed = match (&self.link, &self.wanted) {
-            (Some(link), Some(wanted)) => link.needs_restart(&wanted.policy.image),
-            _ => false,
-        };
+        let after_restart = self.after_restart();
         let closed_so_far = self.closed_so_far();
         self.answer(|pending| {
             let closed = |before| closed_so_far.saturating_sub(before);
             Response::Applied(Applied {
                 generation,
-                restart_needed,
+                restart_needed: after_restart.needed,
+                after_restart: after_restart.keys,
                 closed: pending.closed_before.map(closed),
                 findings: pending.warnings,
                 notice: pending.notice,

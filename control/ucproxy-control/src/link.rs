@@ -1,14 +1,12 @@
 //! The attachment to one data plane: its shared memory, and keys over its socket.
 
-use std::hash::{DefaultHasher, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use abi::counters::Counters;
 use abi::layout::{Layout, LayoutError, REGION_NAME};
-use abi::policy::{Boot, PolicyImage};
+use abi::policy::PolicyImage;
 use abi::publish::PublishError;
-use abi::secrets;
 use abi::{BootId, Limits, Reason};
 use shm::{Region, ShmError};
 
@@ -170,17 +168,11 @@ impl Link {
         self.layout.policy().ok_or(none)?.publish(image)
     }
 
-    /// Whether the data plane runs with another boot section than `image` has.
-    pub(crate) fn needs_restart(&self, image: &PolicyImage) -> bool {
-        self.is_running() && self.layout.boot_hash() != boot_hash(&image.boot)
+    /// Whether the data plane runs with what `image` says of all that takes a restart to change,
+    /// or is yet to start.
+    pub(crate) fn runs_as(&self, image: &PolicyImage) -> bool {
+        !self.is_running() || self.layout.boot_hash() == image.restart_hash()
     }
-}
-
-/// The hash that the data plane records of the boot section that it runs with.
-fn boot_hash(boot: &Boot) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(&secrets::encode(boot).unwrap_or_default());
-    hasher.finish()
 }
 
 fn release(region: Region) {

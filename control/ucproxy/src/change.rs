@@ -95,7 +95,13 @@ fn announce(name: &str, applied: &Applied) -> Result<(), CliError> {
         ));
     }
     if applied.restart_needed {
-        out::print("'runtime' or 'devices' differ: they hold after a restart of the data plane\n")?;
+        let keys = match applied.after_restart.as_slice() {
+            [] => "'runtime', 'devices' or 'tcp.ports'".to_owned(),
+            keys => keys.join(", "),
+        };
+        out::print(&format!(
+            "{name}: kept, but holds only after a restart of the data plane: {keys}\n"
+        ))?;
     }
     Ok(())
 }

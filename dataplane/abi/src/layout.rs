@@ -417,13 +417,14 @@ impl<'r> Layout<'r> {
         self.set(Head::Heartbeat, nanos);
     }
 
-    /// A hash of the boot section that the data plane runs with.
+    /// The [`restart_hash`](crate::policy::PolicyImage::restart_hash) of the policy that the data
+    /// plane started with.
     #[must_use]
     pub fn boot_hash(&self) -> u64 {
         self.get(Head::BootHash)
     }
 
-    /// Records the hash of the boot section. Only the data plane calls this.
+    /// Records it. Only the data plane calls this.
     pub fn set_boot_hash(&self, hash: u64) {
         self.set(Head::BootHash, hash);
     }

@@ -5,7 +5,9 @@
 //! image; [`PolicyImage::decode`] refuses an image in which one points nowhere. Keys are named by
 //! [`KeyId`] and travel beside the image (see [`crate::secrets`]).
 
+use core::hash::Hasher;
 use core::net::IpAddr;
+use std::hash::DefaultHasher;
 
 use postcard_schema::Schema;
 use serde::{Deserialize, Serialize};
@@ -412,6 +414,17 @@ impl PolicyImage {
         }
         image.check_indices()?;
         Ok(image)
+    }
+
+    /// A hash of what takes a restart of the data plane to change: the boot section and, where
+    /// several workers divide the local TCP ports among them, those ports.
+    #[must_use]
+    pub fn restart_hash(&self) -> u64 {
+        let ports = (self.boot.workers > 1).then_some(self.tcp.ports);
+        let octets = postcard::to_allocvec(&(&self.boot, ports)).unwrap_or_default();
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&octets);
+        hasher.finish()
     }
 
     fn check_indices(&self) -> Result<(), ImageError> {

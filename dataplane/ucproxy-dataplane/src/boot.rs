@@ -1,14 +1,12 @@
 //! From a policy's boot section to running workers.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::Hasher;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use abi::Now;
 use abi::layout::Layout;
-use abi::policy::{Boot, Device, DeviceKind, PolicyImage};
-use abi::{Now, secrets};
+use abi::policy::{Boot, Device, DeviceKind};
 use dpdk::eal::Memory;
 use dpdk::lcore::{self, Handle};
 use dpdk::{
@@ -282,13 +280,6 @@ fn open_ports(
 fn eal_name(device: &Device) -> &str {
     let (DeviceKind::Pci(text) | DeviceKind::Vdev(text)) = &device.kind;
     text.split(',').next().unwrap_or(text)
-}
-
-/// A hash of what takes a restart to change, so that control can tell whether one is due.
-pub(crate) fn boot_hash(image: &PolicyImage) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(&secrets::encode(&image.boot).unwrap_or_default());
-    hasher.finish()
 }
 
 #[cfg(test)]

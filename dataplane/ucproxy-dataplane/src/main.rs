@@ -5,6 +5,7 @@
 mod args;
 mod boot;
 mod entropy;
+mod fit;
 mod keys;
 mod orders;
 mod statistics;

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use abi::Now;
 use abi::layout::Layout;
-use abi::policy::{Device, KeyId, PolicyImage};
+use abi::policy::{KeyId, PolicyImage};
 use abi::publish::PublishError;
 use dpdk::Clock;
 use tls::LegLimits;
@@ -15,7 +15,8 @@ use worker::{Keys, Policy};
 use zeroize::Zeroizing;
 
 use crate::MainError;
-use crate::boot::{Running, boot_hash};
+use crate::boot::Running;
+use crate::fit::Fitting;
 use crate::keys::KeyStore;
 use crate::orders::Orders;
 use crate::statistics::Statistics;
@@ -33,8 +34,8 @@ pub(crate) struct Watch {
     stop: Arc<AtomicBool>,
     /// The generation that was last looked at, good or bad.
     seen: u64,
-    /// The devices that were opened at the start, in the order of the workers' ports.
-    devices: Option<Vec<Device>>,
+    /// The ports that run, once they do.
+    running: Option<Fitting>,
 }
 
 impl Keys for KeyStore {
@@ -58,7 +59,7 @@ impl Watch {
             clock,
             stop,
             seen: 0,
-            devices: None,
+            running: None,
         }
     }
 
@@ -70,10 +71,11 @@ impl Watch {
         };
         let running = Running::start(self.layout, &policy, self.clock, &self.stop)?;
         self.orders.open(&running.inboxes);
-        let devices = &policy.image.boot.devices;
-        self.devices = Some(devices.clone());
+        let fitting = Fitting::of(&policy.image);
+        let devices = fitting.devices().to_vec();
+        self.running = Some(fitting);
         let mut statistics = Statistics::default();
-        self.layout.set_boot_hash(boot_hash(&policy.image));
+        self.layout.set_boot_hash(policy.image.restart_hash());
         self.layout
             .set_workers_running(usize::from(policy.image.boot.workers.max(1)));
         tracing::info!(generation = policy.generation, "workers running");
@@ -88,7 +90,7 @@ impl Watch {
             }
             died = running.worker_died();
             let now = Now::from_nanos(self.clock.now());
-            statistics.tell(&self.layout, devices, &running.ports, &running.pool, now);
+            statistics.tell(&self.layout, &devices, &running.ports, &running.pool, now);
             thread::park_timeout(LOOK_EVERY);
         }
         self.stop.store(true, Ordering::Relaxed);
@@ -135,8 +137,11 @@ impl Watch {
         let compiled = PolicyImage::decode(&octets)
             .map_err(|e| e.to_string())
             .and_then(|mut image| {
-                if let Some(devices) = &self.devices {
-                    number_by(devices, &mut image);
+                if let Some(running) = &self.running {
+                    let left_out = running.fit(&mut image);
+                    if !left_out.is_empty() {
+                        tracing::warn!(?left_out, "interfaces of devices that are not open yet");
+                    }
                 }
                 Policy::compile(generation, image, &self.keys, LegLimits::default())
                     .map_err(|e| e.to_string())
@@ -144,6 +149,9 @@ impl Watch {
         let policy = compiled
             .inspect_err(|error| self.refuse(generation, error))
             .ok()?;
+        if let Some(running) = &mut self.running {
+            running.note(&policy.image);
+        }
         Some(Arc::new(if enforced {
             policy.enforced(workers)
         } else {
@@ -157,24 +165,6 @@ impl Watch {
     }
 }
 
-/// Has interfaces number their devices as `running` does, which the policy may list in another
-/// order. One on a device that does not run gets a number that no port has, so that workers
-/// refuse the policy until the next start.
-fn number_by(running: &[Device], image: &mut PolicyImage) {
-    let PolicyImage {
-        boot, interfaces, ..
-    } = image;
-    for interface in interfaces {
-        let wanted = boot.devices.get(usize::from(interface.device));
-        let same = |device: &&Device| {
-            wanted
-                .is_some_and(|wanted| (&wanted.name, &wanted.kind) == (&device.name, &device.kind))
-        };
-        let at = (0_u16..).zip(running).find(|(_, device)| same(device));
-        interface.device = at.map_or(u16::MAX, |(at, _)| at);
-    }
-}
-
 /// Seconds since 1970.
 #[expect(
     clippy::disallowed_methods,
@@ -184,41 +174,4 @@ pub(crate) fn wall_clock_seconds() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |d| d.as_secs())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use abi::policy::{DeviceKind, Interface};
-
-    fn device(name: &str) -> Device {
-        Device {
-            name: name.into(),
-            kind: DeviceKind::Vdev(format!("net_af_packet0,iface={name}")),
-            mtu: 1_500,
-            descriptors: 1_024,
-        }
-    }
-
-    fn interface(device: u16) -> Interface {
-        Interface {
-            name: format!("on-{device}"),
-            device,
-            vlan: None,
-            addresses: Vec::new(),
-            owned: Vec::new(),
-            reassemble: false,
-        }
-    }
-
-    #[test]
-    fn interfaces_stay_on_their_ports_when_devices_change_places() {
-        let running = [device("outside"), device("inside")];
-        let mut image = PolicyImage::default();
-        image.boot.devices = ["new", "inside", "outside"].map(device).to_vec();
-        image.interfaces = (0..3).map(interface).collect();
-        number_by(&running, &mut image);
-        let numbers: Vec<u16> = image.interfaces.iter().map(|i| i.device).collect();
-        assert_eq!(numbers, [u16::MAX, 1, 0]);
-    }
 }

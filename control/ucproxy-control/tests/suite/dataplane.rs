@@ -130,6 +130,11 @@ impl DataPlane {
         self.layout.refuse_generation(generation);
     }
 
+    /// Records that it was started with the policy in force.
+    pub(super) fn started_with_it(&self) {
+        self.layout.set_boot_hash(self.image().restart_hash());
+    }
+
     /// Loses its workers, as one that has not started them yet.
     pub(super) fn set_workers(&self, workers: usize) {
         self.layout.set_workers_running(workers);

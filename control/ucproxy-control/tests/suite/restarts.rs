@@ -35,6 +35,55 @@ fn apply_is_answered_once_every_worker_obeys() {
 }
 
 #[test]
+fn apply_names_the_keys_that_hold_only_after_a_restart() {
+    let lab = Lab::new();
+    let start = "runtime: {workers: 2}\ndevices: [{name: d, vdev: net_null0}]\n";
+    lab.write(start);
+    let _control = lab.start();
+    let dataplane = DataPlane::start(&lab.dir);
+    dataplane.take(1);
+    dataplane.started_with_it();
+    until("in force", || lab.status().in_force);
+    let cases: [(&str, &str, &[&str]); 5] = [
+        ("workers: 2", "workers: 1", &["runtime.workers"]),
+        ("net_null0", "net_null0, mtu: 9000", &["devices[d].mtu"]),
+        (
+            "devices",
+            "tcp: {ports: 40000-50000}\ndevices",
+            &["tcp.ports"],
+        ),
+        ("devices", "tcp: {idle_timeout: 2h}\ndevices", &[]),
+        ("workers: 2", "idle: backoff, workers: 2", &["runtime.idle"]),
+    ];
+    for ((from, to, expected), generation) in cases.into_iter().zip(2..) {
+        let text = start.replacen(from, to, 1);
+        match apply_while(&lab, &text, || dataplane.take(generation)) {
+            Response::Applied(applied) => {
+                assert_eq!(applied.after_restart, expected, "{to}");
+                assert_eq!(applied.restart_needed, !expected.is_empty(), "{to}");
+            }
+            other => panic!("{to}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn one_worker_takes_other_local_ports_at_once() {
+    let lab = Lab::new();
+    lab.write("tcp: {ports: 20000-30000}\n");
+    let _control = lab.start();
+    let dataplane = DataPlane::start(&lab.dir);
+    dataplane.take(1);
+    dataplane.started_with_it();
+    let text = "tcp: {ports: 40000-50000}\n";
+    let expected = Response::Applied(Applied {
+        generation: Some(2),
+        ..Applied::default()
+    });
+    assert_eq!(apply_while(&lab, text, || dataplane.take(2)), expected);
+}
+
+#[test]
 fn apply_without_a_data_plane_holds_once_one_starts() {
     let lab = Lab::new();
     let _control = lab.start_bare();
