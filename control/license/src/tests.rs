@@ -145,6 +145,25 @@ fn e14_refused_by_the_tls_limit_though_the_licence_has_room() {
     );
 }
 
+#[test]
+fn l06_the_licence_counts_sessions_whoever_opens_them() {
+    // Each row: sessions by phone, and whether a licence of 24 has room for one more.
+    for (phones, admitted) in [
+        (&[1; 23][..], true),
+        (&[1; 24][..], false),
+        (&[23][..], true),
+        (&[12, 12][..], false),
+        (&[2; 12][..], false),
+    ] {
+        let sessions: usize = phones.iter().sum();
+        let in_use =
+            (0..sessions).fold(InUse::default(), |in_use, _| in_use.plus(Kind::PhoneProxy));
+        let limits = entitle(model("ASA5505"), &[uc(24, ExportClass::K8)], None).unwrap();
+        let refused = refusal(&limits.limits(u64::MAX), &in_use, Kind::PhoneProxy);
+        assert_eq!(refused.is_none(), admitted, "{phones:?}: {refused:?}");
+    }
+}
+
 fn kinds() -> impl Strategy<Value = Kind> {
     prop_oneof![
         Just(Kind::PhoneProxy),

@@ -174,4 +174,34 @@ mod tests {
         let key = MasterKey::new(Suite::AesCm128HmacSha1_80, &[0x5a; 30]).unwrap();
         assert_eq!(format!("{key:?}"), "MasterKey(..)");
     }
+
+    #[test]
+    fn l18_l19_l21_a_call_counts_if_any_side_is_ciphered_here_and_not_if_it_is_passed_on() {
+        let side = |secure| SidePlan {
+            family_of: IpAddr::from([192, 0, 2, 1]),
+            remote: None,
+            rtcp_mux: false,
+            secure,
+            receive: None,
+            transmit: None,
+            peer_sends: true,
+            peer_receives: true,
+        };
+        for (client, server, counted) in [
+            (false, false, false),
+            (true, false, true),
+            (false, true, true),
+            (true, true, true),
+        ] {
+            let plan = MediaPlan {
+                call: CallId(1),
+                kind: MediaKind::Rtp,
+                sides: PerLeg {
+                    client: side(client),
+                    server: side(server),
+                },
+            };
+            assert_eq!(plan.is_counted(), counted, "{client} {server}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use admin::{Failure, Request, Response, SOCKET_NAME};
 
 use super::dataplane::DataPlane;
-use super::harness::{Lab, SOON, config};
+use super::harness::{Lab, SOON, config, until};
 
 fn connect(lab: &Lab) -> UnixStream {
     let stream = UnixStream::connect(lab.dir.join(SOCKET_NAME)).unwrap();
@@ -61,24 +61,53 @@ fn what_is_no_request_is_answered_so() {
     assert_eq!(stream.read(&mut [0]).unwrap(), 0);
 }
 
-#[test]
-fn clients_that_say_nothing_do_not_keep_others_waiting() {
-    let lab = Lab::new();
-    let _control = lab.start_bare();
-    let silent: Vec<_> = (0..20).map(|_| connect(&lab)).collect();
-    assert!(!lab.status().attached);
-    drop(silent);
+/// File descriptors that are open in the process.
+fn descriptors(pid: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .count()
 }
 
 #[test]
-fn more_clients_than_are_served_are_told_so() {
+fn hundreds_that_say_nothing_or_half_of_it_keep_nobody_waiting() {
     let lab = Lab::new();
-    let _control = lab.start_bare();
-    let silent: Vec<_> = (0..256).map(|_| connect(&lab)).collect();
-    let mut one_more = connect(&lab);
-    let response: Response = admin::read(&mut one_more).unwrap();
-    assert_eq!(response, Response::Failed(Failure::Busy));
-    drop(silent);
+    let control = lab.start_bare();
+    let before = descriptors(control.pid());
+    let mut idle = Vec::new();
+    for n in 0..600 {
+        let mut stream = connect(&lab);
+        if n % 2 == 0 {
+            stream.write_all(&[0, 0, 0]).unwrap();
+        }
+        idle.push(stream);
+        if n % 50 == 49 {
+            assert_eq!(lab.status().pid, control.pid(), "{n} idle clients");
+        }
+    }
+    assert!(descriptors(control.pid()) <= before + 300);
+    // Those that have waited longest had to go.
+    assert_eq!(idle[0].read(&mut [0]).unwrap(), 0);
+    drop(idle);
+    until("clients gone", || descriptors(control.pid()) <= before);
+}
+
+#[test]
+fn clients_that_do_not_take_their_answer_keep_nobody_waiting() {
+    let lab = Lab::new();
+    let control = lab.start_bare();
+    // More than a socket holds.
+    let text = format!("# {}\nlimits: {{uc_sessions: 9}}\n", "x".repeat(1 << 20));
+    assert!(matches!(lab.apply(&text), Response::Applied(_)));
+    let slow: Vec<_> = (0..20)
+        .map(|_| {
+            let mut stream = connect(&lab);
+            admin::write(&mut stream, &Request::Configuration).unwrap();
+            stream
+        })
+        .collect();
+    assert_eq!(lab.status().pid, control.pid());
+    assert!(matches!(lab.apply(&config(3)), Response::Applied(_)));
+    drop(slow);
 }
 
 #[test]

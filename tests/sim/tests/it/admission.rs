@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use abi::policy::TlsSettings;
-use abi::{Counter, Limits, Pool, Reason};
-use sim::{Lab, MANAGER, PHONE, STRANGER, Setup};
+use abi::{Counter, Limits, Pool, Reason, Suite};
+use sim::{Cluster, Lab, MANAGER, PHONE, STRANGER, Setup};
 use tcp::{CloseCause, State};
 
 use crate::common::{OPENED, each_way};
@@ -58,6 +58,32 @@ fn l05_l22_uc_limit_turns_the_next_phone_away() {
 fn l07_phone_proxy_limit_turns_the_next_phone_away() {
     let setup = limited(|l| l.phone_proxy_sessions = 1);
     second_is_turned_away(&setup, Reason::LimitPhoneProxySessions);
+}
+
+#[test]
+fn l06_l21_sessions_count_and_not_phones_or_calls_and_a_call_once_for_both_its_sides() {
+    let setup = Setup {
+        cluster: Cluster::Encrypted,
+        ..Setup::default()
+    };
+    each_way(&setup, |mut lab| {
+        let suite = Suite::AesCm128HmacSha1_80;
+        let in_use = |lab: &mut Lab, pool| lab.proxy().usage(pool).in_use;
+        // What the phone sends is deciphered and ciphered again: one unit.
+        let mut call = lab.call_inside(suite);
+        lab.settle();
+        assert_eq!(in_use(&mut lab, Pool::SrtpSessions), 1);
+        let offer = lab.phone_party(suite).sdp("sendrecv");
+        let second = call.phone.invite("2003", &offer);
+        lab.pass(&call.phone, &second, &call.manager);
+        assert_eq!(in_use(&mut lab, Pool::SrtpSessions), 2);
+        assert_eq!(in_use(&mut lab, Pool::UcSessions), 1);
+        // The same phone comes once more.
+        lab.dial();
+        lab.settle();
+        assert_eq!(in_use(&mut lab, Pool::UcSessions), 2);
+        assert_eq!(in_use(&mut lab, Pool::SrtpSessions), 2);
+    });
 }
 
 #[test]
