@@ -286,6 +286,9 @@ pub enum Failure {
 /// How control is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
+    /// Its version; empty from one that is older than this field.
+    #[serde(default)]
+    pub version: String,
     /// Its process id.
     pub pid: u32,
     /// When it started, seconds since 1970.

@@ -508,6 +508,7 @@ impl Controller {
 
     fn status(&self) -> Status {
         Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             started: self.started,
             config: self.wanted.as_ref().map(|w| w.source.path.clone()),

@@ -12,7 +12,7 @@ use crate::clock::{self, span};
 use crate::region::View;
 
 /// Control that does not answer this soon is not well.
-const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Both processes, and how the policy stands.
 #[derive(Debug, Serialize)]

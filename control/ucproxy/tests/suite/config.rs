@@ -102,3 +102,72 @@ fn changes_to_what_runs_need_control_and_numbers() {
         assert_eq!(output.status.code(), Some(2), "{bad}");
     }
 }
+
+#[test]
+fn hostile_yaml_is_told_with_its_line_and_costs_little_memory() {
+    let wide = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    let mut aliases = String::from("a0: &a0 [x, x]\n");
+    for n in 1..40 {
+        aliases += &format!("a{n}: &a{n} [*a{0}, *a{0}]\n", n - 1);
+    }
+    let maps: String = (0..3_000)
+        .map(|n| format!("{}k:\n", " ".repeat(n)))
+        .collect();
+    let cases: [(&str, Vec<u8>, &str); 11] = [
+        ("aliases", aliases.into(), ":2:10: error: aliases"),
+        (
+            "flow",
+            b"a: ".iter().chain(&[b'['; 4 << 20]).copied().collect(),
+            ":1:",
+        ),
+        ("block", b"- ".repeat(2 << 20), ":1:"),
+        ("maps", maps.into(), ":33:"),
+        (
+            "scalar",
+            format!("tcp: {{keepalive: {}}}\n", "9".repeat(7 << 20)).into(),
+            ":1:18: error: tcp.keepalive",
+        ),
+        (
+            "keys",
+            (0..400_000)
+                .map(|n| format!("k{n}: 1\n"))
+                .collect::<String>()
+                .into(),
+            ":1:1: error: k0",
+        ),
+        (
+            "twice",
+            b"tcp: {}\nrtp: {}\ntcp: {}\n".to_vec(),
+            ":3:1: error: tcp: key was already given",
+        ),
+        (
+            "utf-16",
+            wide("tcp: {}\n"),
+            ":1:1: error: text looks like UTF-16",
+        ),
+        (
+            "latin-1",
+            b"tcp: {}\n# caf\xe9\n".to_vec(),
+            ":2:6: error: octet that is not UTF-8",
+        ),
+        (
+            "nul",
+            b"tcp: {}\nrtp: \0{}\n".to_vec(),
+            ":2:6: error: control character U+0000",
+        ),
+        ("tabs", b"tcp:\n\tkeepalive: 1m\n".to_vec(), ":2:"),
+    ];
+    let lab = Lab::new();
+    for (name, text, expected) in cases {
+        let path = lab.dir.join(format!("{name}.yaml"));
+        std::fs::write(&path, text).unwrap();
+        let output = lab.run_within(300, &["check", path.to_str().unwrap()]);
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{name}: {:?}", output.status);
+        let first = told.lines().next().unwrap_or_default();
+        assert!(
+            first.contains(expected) && first.len() < 500,
+            "{name}: {first}"
+        );
+    }
+}

@@ -73,6 +73,18 @@ impl Lab {
             .unwrap()
     }
 
+    /// The same in an address space of so many MiB.
+    pub(super) fn run_within(&self, mib: u32, args: &[&str]) -> Output {
+        let kib = mib * 1_024;
+        Command::new("sh")
+            .arg("-c")
+            .arg(format!("ulimit -v {kib}; exec \"$0\" \"$@\""))
+            .arg(env!("CARGO_BIN_EXE_ucproxy"))
+            .args(args)
+            .output()
+            .unwrap()
+    }
+
     pub(super) fn text(&self, args: &[&str]) -> String {
         let output = self.run(args);
         let errors = String::from_utf8_lossy(&output.stderr);

@@ -288,6 +288,24 @@ fn status_is_ready_once_every_worker_obeys_the_newest_policy() {
 }
 
 #[test]
+fn version_is_of_this_program_the_data_plane_and_control() {
+    let lab = Lab::new();
+    lab.region();
+    let status = Status {
+        version: "9.8.7".to_owned(),
+        ..Status::default()
+    };
+    let answers = vec![Response::Status(status); 2];
+    let _control = lab.control(answers);
+    let json = lab.json(&["show", "version", "--json"]);
+    assert_eq!(json["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(json["control"]["version"], "9.8.7");
+    assert!(json["dataplane"]["started"].is_u64());
+    let table = lab.text(&["show", "version"]);
+    assert!(table.contains("\ncontrol       9.8.7, up "), "{table}");
+}
+
+#[test]
 fn what_control_says_of_another_start_of_the_data_plane_is_not_believed() {
     let lab = Lab::new();
     let layout = lab.region();
