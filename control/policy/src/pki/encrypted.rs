@@ -91,7 +91,7 @@ mod tests {
         };
         let scrypt = |cost_parameter, block_size, parallelization| {
             Kdf::Scrypt(ScryptParams {
-                salt: salt.clone(),
+                salt,
                 cost_parameter,
                 block_size,
                 parallelization,

@@ -141,18 +141,6 @@ fn files() -> HashMap<String, FileContent> {
     put("bad.der", vec![0x30, 0x82, 0xff, 0xff, 1, 2, 3]);
     put("empty.pem", Vec::new());
     put("text.pem", b"hello".into());
-    put("phrase", b"swordfish\n".into());
-    put("env/PHRASE", b"swordfish".into());
-    put(
-        "env/ED25519_KEY",
-        include_bytes!("../../tests/data/ed25519.key").into(),
-    );
-    put("credentials/phrase", b"swordfish\r\n".into());
-    put(
-        "credentials/ed25519",
-        include_bytes!("../../tests/data/ed25519.key").into(),
-    );
-    put("wrong-phrase", b"Swordfish".into());
     for (name, octets) in FIXED {
         put(name, octets.to_vec());
     }
@@ -172,8 +160,9 @@ fn crl(issuer: &CertifiedIssuer<'_, KeyPair>, days: i64) -> String {
     params.signed_by(issuer).unwrap().pem().unwrap()
 }
 
-/// Files that were made with the openssl command.
-const FIXED: [(&str, &[u8]); 12] = [
+/// Files that were made with the openssl command, the passphrase of the encrypted ones, and both
+/// where variables and credentials are.
+const FIXED: [(&str, &[u8]); 18] = [
     ("rsa.pem", include_bytes!("../../tests/data/rsa.pem")),
     ("rsa.key", include_bytes!("../../tests/data/rsa.key")),
     (
@@ -205,6 +194,18 @@ const FIXED: [(&str, &[u8]); 12] = [
     ),
     (
         "ed25519.key",
+        include_bytes!("../../tests/data/ed25519.key"),
+    ),
+    ("phrase", b"swordfish\n"),
+    ("wrong-phrase", b"Swordfish"),
+    ("env/PHRASE", b"swordfish"),
+    ("credentials/phrase", b"swordfish\r\n"),
+    (
+        "env/ED25519_KEY",
+        include_bytes!("../../tests/data/ed25519.key"),
+    ),
+    (
+        "credentials/ed25519",
         include_bytes!("../../tests/data/ed25519.key"),
     ),
 ];
