@@ -219,6 +219,15 @@ impl<'l> Proxy<'l> {
         self.ucproxy(&["apply", &config])
     }
 
+    /// Publishes the policy file and has sessions from before held against it.
+    ///
+    /// # Errors
+    /// When it has faults.
+    pub fn enforce(&self) -> Result<String> {
+        let config = self.config.display().to_string();
+        self.ucproxy(&["apply", "--enforce", &config])
+    }
+
     /// Runs the operator's tool.
     ///
     /// # Errors

@@ -41,6 +41,14 @@ fn certificate_key_and_list_roll_in_a_call_and_what_is_up_goes_on() -> Result<()
         stage.wait_counted(before, "tls-certificate-revoked")?;
         ensure(bad_peer.connected(), || "closed unasked".to_owned())?;
 
-        ensure(good_peer.connected(), || "closed unasked".to_owned())
+        ensure(good_peer.connected(), || "closed unasked".to_owned())?;
+
+        // Enforced, the list holds for what is up, too: that phone's session ends in order, and
+        // the other's and the call's go on.
+        let said = stage.proxy.enforce()?;
+        ensure(said.contains("1 established sessions closed"), || said)?;
+        let end = bad_peer.wait_closed()?;
+        ensure(!end.contains("errno"), || end)?;
+        ensure(good_peer.connected(), || "closed with another".to_owned())
     })
 }
