@@ -1,6 +1,6 @@
 //! Either process dies and comes back; policies that the data plane cannot use.
 
-use admin::{Applied, Failure, Response};
+use admin::{Applied, Failure, Request, Response};
 
 use super::dataplane::DataPlane;
 use super::harness::{Lab, config, until};
@@ -150,9 +150,11 @@ fn no_image_is_written_over_one_that_workers_still_take() {
     control.signal("HUP");
     lab.write(&config(3));
     control.signal("HUP");
-    until("limits", || {
-        control.log().matches("policy published").count() == 1
+    let read = || format!("{:?}", lab.call(&Request::Configuration));
+    until("the last file is read", || {
+        read().contains("sessions_max: 3")
     });
+    assert_eq!(control.log().matches("policy published").count(), 1);
     assert_eq!(dataplane.generation(), 1);
     dataplane.take(1);
     dataplane.take(2);
