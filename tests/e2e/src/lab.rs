@@ -130,7 +130,6 @@ pub struct Lab {
     pub authority: Authority,
     dir: PathBuf,
     keep_dir: bool,
-    // One lab at a time: they would share two cores.
     _turn: Turn,
 }
 
@@ -173,8 +172,12 @@ fn settle(hosts: &Netns, addresses: &[Host], router: Host) -> Result<()> {
     route(hosts, phone.v6(), router.v6())
 }
 
-/// Held by the one lab that is up.
-const TURN: &str = "/run/lock/ucproxy-lab.lock";
+/// Each held by a lab that is up. Labs mostly wait, for speech or for a timer, so two share the
+/// cores of a small machine well; more would make each other late.
+const TURNS: [&str; 2] = [
+    "/run/lock/ucproxy-lab-0.lock",
+    "/run/lock/ucproxy-lab-1.lock",
+];
 
 impl Lab {
     /// Builds a lab of this process's own; what dead runs left behind is removed first.
@@ -333,26 +336,50 @@ fn offload_off(netns: &Netns, link: &str) -> Result<()> {
         .map(|_| ())
 }
 
-/// The right to be the one lab that is up; given up on drop, and by the end of the process.
+/// The right to be one of the labs that are up; given up on drop, and by the end of the process.
 #[derive(Debug)]
-struct Turn(#[expect(dead_code, reason = "held for its lock")] File);
+struct Turn {
+    path: &'static str,
+    #[expect(dead_code, reason = "held for its lock")]
+    file: File,
+}
 
+/// Takes whichever turn is free, or waits for the first.
 fn take_turn() -> Result<Turn> {
-    let path = Path::new(TURN);
+    let [first, ..] = TURNS;
     loop {
-        let file = File::create(path).map_err(|e| Failure::io("open", path, e))?;
-        file.lock().map_err(|e| Failure::io("lock", path, e))?;
-        // Who held it before has removed the file, and another may have made it anew.
-        let ours = file.metadata().map(|m| m.ino()).ok();
-        if ours.is_some() && ours == fs::metadata(path).map(|m| m.ino()).ok() {
-            return Ok(Turn(file));
+        for path in TURNS {
+            let file = open_turn(path)?;
+            if file.try_lock().is_ok()
+                && let Some(turn) = Turn::of(path, file)
+            {
+                return Ok(turn);
+            }
         }
+        let file = open_turn(first)?;
+        file.lock()
+            .map_err(|e| Failure::io("lock", Path::new(first), e))?;
+        if let Some(turn) = Turn::of(first, file) {
+            return Ok(turn);
+        }
+    }
+}
+
+fn open_turn(path: &str) -> Result<File> {
+    File::create(path).map_err(|e| Failure::io("open", Path::new(path), e))
+}
+
+impl Turn {
+    /// `None` if who held it before has removed the file, and another may have made it anew.
+    fn of(path: &'static str, file: File) -> Option<Self> {
+        let ours = file.metadata().ok()?.ino();
+        (ours == fs::metadata(path).ok()?.ino()).then_some(Self { path, file })
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        fs::remove_file(TURN).ok();
+        fs::remove_file(self.path).ok();
     }
 }
 
