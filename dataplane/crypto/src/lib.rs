@@ -20,7 +20,7 @@ mod tests;
 pub use job::{Job, Op, Outcome, Span, TAG_MAX, Tag};
 pub use key::{Cipher, Key};
 pub use manager::{BURST, Manager};
-pub use prefetch::prefetch;
+pub use prefetch::{prefetch, prefetch_line};
 
 /// Why a manager or a key could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -12,6 +12,12 @@ pub fn prefetch<T>(value: &T) {
     prefetch_range(ptr::from_ref(value).cast(), size_of::<T>().max(1));
 }
 
+/// Asks the processor to fetch the cache line at `address`, which need not be one that is there.
+#[inline]
+pub fn prefetch_line(address: usize) {
+    prefetch_range(ptr::without_provenance(address), 1);
+}
+
 /// Asks the processor to fetch the cache lines of `len` octets from `start` on.
 #[inline]
 pub(crate) fn prefetch_range(start: *const i8, len: usize) {

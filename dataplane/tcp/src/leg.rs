@@ -139,6 +139,12 @@ impl TcpLeg {
         self.stack.socket()
     }
 
+    /// Addresses at which octets come in and go out while nothing waits, for the same worker.
+    #[must_use]
+    pub const fn rings(&self) -> [usize; 2] {
+        self.stack.rings()
+    }
+
     /// How far the connection has come.
     #[must_use]
     pub fn state(&self) -> State {

@@ -26,6 +26,8 @@ pub(crate) struct Stack {
     iface: Interface,
     sockets: SocketSet<'static>,
     handle: SocketHandle,
+    /// Addresses of the receive and the transmit ring.
+    rings: [usize; 2],
     /// Sequence numbers, kept up by what passes the interface's device.
     pub(crate) track: Track,
     mtu: u16,
@@ -39,10 +41,9 @@ pub(crate) struct Stack {
 
 impl Stack {
     pub(crate) fn new(isn: u32, is_ipv6: bool, params: &Params, now: Now) -> Self {
-        let mut socket = tcp::Socket::new(
-            tcp::SocketBuffer::new(vec![0; params.rx_buffer()]),
-            tcp::SocketBuffer::new(vec![0; params.tx_buffer()]),
-        );
+        let (rx, tx) = (vec![0; params.rx_buffer()], vec![0; params.tx_buffer()]);
+        let rings = [rx.as_ptr().addr(), tx.as_ptr().addr()];
+        let mut socket = tcp::Socket::new(tcp::SocketBuffer::new(rx), tcp::SocketBuffer::new(tx));
         socket.set_nagle_enabled(false);
         socket.set_keep_alive(params.keepalive.map(Into::into));
         socket.set_hop_limit(Some(params.hop_limit.max(1)));
@@ -62,6 +63,7 @@ impl Stack {
             iface,
             sockets,
             handle,
+            rings,
             track,
             mtu,
             isn,
@@ -69,6 +71,10 @@ impl Stack {
             window_shift,
             idle_until: None,
         }
+    }
+
+    pub(crate) const fn rings(&self) -> [usize; 2] {
+        self.rings
     }
 
     pub(crate) fn socket(&self) -> &tcp::Socket<'static> {

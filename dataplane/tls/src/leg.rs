@@ -153,11 +153,12 @@ impl TlsLeg {
         }
     }
 
-    /// Shows the keys of an open leg to `fetch`, for a worker that has the memory of many legs
-    /// fetched before it uses them.
-    pub fn prefetch_with(&self, fetch: impl FnOnce(&Records)) {
-        if let Engine::Open(records) = &self.engine {
-            fetch(records);
+    /// The keys of an open leg.
+    #[must_use]
+    pub fn records(&self) -> Option<&Records> {
+        match &self.engine {
+            Engine::Open(records) => Some(records),
+            _ => None,
         }
     }
 
@@ -307,7 +308,7 @@ impl TlsLeg {
     }
 
     #[cfg(test)]
-    pub(crate) fn records(&mut self) -> &mut Records {
+    pub(crate) fn records_mut(&mut self) -> &mut Records {
         match &mut self.engine {
             Engine::Open(records) => records,
             _ => panic!("not open"),

@@ -4,7 +4,7 @@ use abi::{Now, Reason};
 use flow::FlowId;
 use pipeline::Closing;
 use tcp::{State as TcpState, TcpLeg};
-use tls::{Recheck, State, TlsLeg};
+use tls::{Recheck, Records, State, TlsLeg};
 use wire::Nic;
 
 use crate::net::TcpOut;
@@ -138,11 +138,26 @@ impl SignalLeg {
         }
     }
 
-    /// Has the processor fetch the keys of TLS.
-    pub(crate) fn prefetch_keys(&self) {
-        if let Some(tls) = &self.tls {
-            tls.prefetch_with(crypto::prefetch);
+    /// Has the processor fetch what octets that come in by the leg pass.
+    pub(crate) fn prefetch_way_in(&self) {
+        let [receive, _] = self.tcp.rings();
+        crypto::prefetch_line(receive);
+        if let Some(keys) = self.keys() {
+            crypto::prefetch(keys.receiving());
         }
+    }
+
+    /// Has the processor fetch what octets that leave by the leg pass.
+    pub(crate) fn prefetch_way_out(&self) {
+        let [_, send] = self.tcp.rings();
+        crypto::prefetch_line(send);
+        if let Some(keys) = self.keys() {
+            crypto::prefetch(keys.sending());
+        }
+    }
+
+    fn keys(&self) -> Option<&Records> {
+        self.tls.as_ref().and_then(|tls| tls.records())
     }
 
     /// Moves what TCP has received up to TLS, as far as TLS takes it. Returns whether anything

@@ -180,39 +180,40 @@ impl Proxied {
         Some(self.record())
     }
 
-    /// Has the processor fetch the session itself, as far as a packet of the `only` leg, or one
-    /// that concerns both, needs it.
-    pub(crate) fn prefetch(&self, only: Option<Leg>) {
-        match only {
-            None => crypto::prefetch(self),
-            Some(leg) => {
-                crypto::prefetch(&self.legs[leg]);
-                crypto::prefetch(&self.active);
-                crypto::prefetch(&self.recorded);
-            }
+    /// Has the processor fetch the session itself, as far as a packet of `leg` needs it: one with
+    /// octets, which are passed on, concerns the other leg too.
+    pub(crate) fn prefetch(&self, leg: Leg, has_octets: bool) {
+        if has_octets {
+            crypto::prefetch(self);
+        } else {
+            crypto::prefetch(&self.legs[leg]);
+            crypto::prefetch(&self.active);
+            crypto::prefetch(&self.recorded);
         }
     }
 
     /// Has the processor fetch what the session points at; call it when the session itself has
     /// been fetched.
-    pub(crate) fn prefetch_parts(&self, only: Option<Leg>) {
-        self.concerned(only).for_each(SignalLeg::prefetch_parts);
+    pub(crate) fn prefetch_parts(&self, leg: Leg, has_octets: bool) {
+        for concerned in Leg::BOTH {
+            if (has_octets || concerned == leg)
+                && let Some(leg) = &self.legs[concerned]
+            {
+                leg.prefetch_parts();
+            }
+        }
         black_box(self.session.as_ref().and_then(Session::next_deadline));
     }
 
-    /// Has the processor fetch the TLS connections; call it when the parts have been fetched.
-    pub(crate) fn prefetch_keys(&self, only: Option<Leg>) {
-        if only.is_none() {
-            self.concerned(only).for_each(SignalLeg::prefetch_keys);
+    /// Has the processor fetch the way of octets from `leg` to the other; call it when the parts
+    /// have been fetched.
+    pub(crate) fn prefetch_way(&self, from: Leg) {
+        if let Some(leg) = &self.legs[from] {
+            leg.prefetch_way_in();
         }
-    }
-
-    /// The `only` leg that something concerns, or both.
-    fn concerned(&self, only: Option<Leg>) -> impl Iterator<Item = &SignalLeg> {
-        Leg::BOTH
-            .into_iter()
-            .filter(move |&leg| only.is_none_or(|only| only == leg))
-            .filter_map(|leg| self.legs[leg].as_ref())
+        if let Some(leg) = &self.legs[from.other()] {
+            leg.prefetch_way_out();
+        }
     }
 
     /// What `show` says of the session.

@@ -89,14 +89,19 @@ impl<N: Nic> Worker<N> {
         }
         let sessions = || {
             legs().filter_map(|(LegRef { session, leg }, Arrived { packet, .. })| {
-                // Octets are passed on, so they concern both legs.
-                let only = packet.payload_range().is_empty().then_some(leg);
-                Some((self.sessions.get(session)?, only))
+                let has_octets = !packet.payload_range().is_empty();
+                Some((self.sessions.get(session)?, leg, has_octets))
             })
         };
-        sessions().for_each(|(session, only)| session.prefetch(only));
-        sessions().for_each(|(session, only)| session.prefetch_parts(only));
-        sessions().for_each(|(session, only)| session.prefetch_keys(only));
+        for (session, leg, has_octets) in sessions() {
+            session.prefetch(leg, has_octets);
+        }
+        for (session, leg, has_octets) in sessions() {
+            session.prefetch_parts(leg, has_octets);
+        }
+        for (session, leg, _) in sessions().filter(|(.., has_octets)| *has_octets) {
+            session.prefetch_way(leg);
+        }
     }
 
     /// Runs a segment. `flow` is what the table said before the burst, part of which has run since.

@@ -172,6 +172,19 @@ impl Records {
         &self.chain
     }
 
+    /// What reading a record takes, for a worker that has the memory of many legs fetched before
+    /// it uses them.
+    #[must_use]
+    pub fn receiving(&self) -> &(impl Sized + use<>) {
+        &self.receive
+    }
+
+    /// What writing a record takes, for the same worker.
+    #[must_use]
+    pub fn sending(&self) -> &(impl Sized + use<>) {
+        &self.send
+    }
+
     /// Reads the next record, if it is all there.
     ///
     /// # Errors

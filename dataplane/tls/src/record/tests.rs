@@ -10,7 +10,7 @@ const BOTH: [Versions; 2] = [Versions::Tls12, Versions::Tls13];
 fn after(pair: &mut Pair, records: &[(u8, &[u8])]) -> State {
     let mut output = Pending::default();
     for (kind, body) in records {
-        let send = &mut pair.client.records().send;
+        let send = &mut pair.client.records_mut().send;
         send.seal(*kind, body, &mut output).unwrap();
     }
     feed_all(&mut pair.server, output.as_slice());
@@ -36,10 +36,10 @@ fn open_leg_keeps_its_keys_in_one_block() {
     for versions in BOTH {
         let mut pair = Pair::open(versions);
         assert_eq!(
-            pair.server.records().schedule.is_fixed(),
+            pair.server.records_mut().schedule.is_fixed(),
             versions == Versions::Tls12
         );
-        assert_eq!(pair.client.records().chain().len(), 1);
+        assert_eq!(pair.client.records_mut().chain().len(), 1);
     }
     assert!(size_of::<Records>() <= 1536, "{}", size_of::<Records>());
 }
@@ -174,8 +174,8 @@ fn endless_records_without_data_are_cut_off() {
     let mut pair = Pair::open(Versions::Tls13);
     for _ in 0..IDLE_MAX {
         assert_eq!(after(&mut pair, &[update]), State::Open);
-        let next = pair.client.records().schedule.next_to_send().unwrap();
-        pair.client.records().send.rekey(&next).unwrap();
+        let next = pair.client.records_mut().schedule.next_to_send().unwrap();
+        pair.client.records_mut().send.rekey(&next).unwrap();
     }
     assert_eq!(
         pair.server.pending_output(),
@@ -197,7 +197,12 @@ fn renegotiation_is_declined_a_few_times() {
         let halves = [(HANDSHAKE, &hello.1[..3]), (HANDSHAKE, &hello.1[3..])];
         assert_eq!(after(&mut pair, &halves), State::Open);
         let mut warning = output_of(&mut pair.server);
-        let (kind, body) = pair.client.records().receive.open(&mut warning).unwrap();
+        let (kind, body) = pair
+            .client
+            .records_mut()
+            .receive
+            .open(&mut warning)
+            .unwrap();
         assert_eq!((kind, body), (ALERT, &[1, alert::NO_RENEGOTIATION][..]));
     }
     assert_eq!(
@@ -210,7 +215,7 @@ fn renegotiation_is_declined_a_few_times() {
 fn server_that_asks_for_renegotiation_is_declined() {
     let mut pair = Pair::open(Versions::Tls12);
     let mut output = Pending::default();
-    let send = &mut pair.server.records().send;
+    let send = &mut pair.server.records_mut().send;
     send.seal(HANDSHAKE, &[0, 0, 0, 0], &mut output).unwrap();
     feed_all(&mut pair.client, output.as_slice());
     assert_eq!(pair.client.state(), State::Open);
@@ -221,7 +226,7 @@ fn server_that_asks_for_renegotiation_is_declined() {
 fn ticket_that_does_not_parse_is_refused() {
     let mut pair = Pair::open(Versions::Tls13);
     let mut output = Pending::default();
-    let send = &mut pair.server.records().send;
+    let send = &mut pair.server.records_mut().send;
     send.seal(HANDSHAKE, &[4, 0, 0, 1, 0], &mut output).unwrap();
     feed_all(&mut pair.client, output.as_slice());
     assert_eq!(pair.client.state(), State::Failed(Reason::TlsMalformed));
@@ -231,7 +236,7 @@ fn ticket_that_does_not_parse_is_refused() {
 fn worn_keys_are_replaced_where_the_version_can() {
     let mut pair = Pair::open(Versions::Tls13);
     for round in 0..40_u8 {
-        pair.client.records().wear_after(2);
+        pair.client.records_mut().wear_after(2);
         assert_eq!(pair.client.write(&[round]), 1);
         assert_eq!(pair.client.write(&[round]), 1);
         pair.run();
@@ -240,7 +245,7 @@ fn worn_keys_are_replaced_where_the_version_can() {
         assert_eq!(plaintext_of(&mut pair.server), [round]);
     }
     let mut pair = Pair::open(Versions::Tls12);
-    pair.client.records().wear_after(2);
+    pair.client.records_mut().wear_after(2);
     assert_eq!(pair.client.write(b"last"), 4);
     assert_eq!(pair.client.write(b"more"), 0);
     assert_eq!(pair.client.state(), State::Failed(Reason::TlsKeysExhausted));
@@ -249,7 +254,7 @@ fn worn_keys_are_replaced_where_the_version_can() {
 #[test]
 fn worn_keys_still_say_goodbye() {
     let mut pair = Pair::open(Versions::Tls12);
-    pair.client.records().wear_after(2);
+    pair.client.records_mut().wear_after(2);
     assert_eq!(pair.client.write(b"last"), 4);
     pair.client.close();
     pair.run();
