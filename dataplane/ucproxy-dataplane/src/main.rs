@@ -35,6 +35,9 @@ use crate::keys::{KeyServer, KeyStore};
 use crate::orders::Orders;
 use crate::watch::Watch;
 
+#[global_allocator]
+static HEAP: shm::Heap = shm::Heap;
+
 /// Why the process ends badly.
 #[derive(Debug, thiserror::Error)]
 enum MainError {

@@ -18,6 +18,10 @@ use perf_loadgen::synth::Keys;
 
 use tables::{Flat, Tables};
 
+/// As in the data plane.
+#[global_allocator]
+static HEAP: shm::Heap = shm::Heap;
+
 /// Lookups in one run.
 const LOOKUPS: usize = 1 << 20;
 

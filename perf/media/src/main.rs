@@ -26,6 +26,10 @@ use perf_harness::Options;
 
 use network::Network;
 
+/// As in the data plane.
+#[global_allocator]
+static HEAP: shm::Heap = shm::Heap;
+
 fn main() {
     let options = Options::from_args().expect("arguments");
     let asked: Vec<&str> = options.rest.iter().map(String::as_str).collect();

@@ -21,6 +21,10 @@ use perf_harness::{Options, Question, Target, Unit};
 
 use world::{Done, Placement, World};
 
+/// As in the data plane.
+#[global_allocator]
+static HEAP: shm::Heap = shm::Heap;
+
 /// More workers than this are not tried: every one has rings and streams of its own.
 const WORKERS_MAX: u16 = 8;
 

@@ -20,6 +20,10 @@ use std::io::{self, Write};
 
 use perf_harness::Options;
 
+/// As in the data plane.
+#[global_allocator]
+static HEAP: shm::Heap = shm::Heap;
+
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::from_args()?;
     let what = options.rest.first().map(String::as_str);
