@@ -1,14 +1,15 @@
 //! TCP's segments, a burst at a time.
 //!
 //! Ten thousand sessions are far more memory than the caches hold, so nearly every segment finds
-//! its session cold. A burst therefore goes in stages, each of which fetches for many segments what
-//! the next one needs: the processor then waits for the memory of all at once, not in turn.
+//! its session cold. A burst is therefore a pipeline: while one segment runs, the memory of the
+//! next three is on its way, a step of pointers further for each.
 
 use core::hint::black_box;
 
 use abi::{Now, Reason};
 use flow::{FlowId, FlowKey, TCP};
 use ip::InterfaceId;
+use pipeline::Leg;
 use wire::tcp::Flags;
 use wire::{BURST, Burst, Frame, Nic, Packet};
 
@@ -16,8 +17,17 @@ use crate::Worker;
 use crate::proxied::LegAddresses;
 use crate::signal::LegRef;
 
-/// Segments whose memory is fetched together: as much of it as the first cache holds.
-const AHEAD: usize = 16;
+/// Stages in which a segment's memory is fetched, one segment apart, before it runs.
+const STAGES: usize = 3;
+
+/// The leg that a segment is for.
+#[derive(Clone, Copy, Debug)]
+struct Coming {
+    session: u32,
+    leg: Leg,
+    /// They are passed on, so they concern the other leg too.
+    has_octets: bool,
+}
 
 /// A segment of a listener or of one of our connections.
 #[derive(Debug)]
@@ -55,52 +65,62 @@ impl<N: Nic> Worker<N> {
         let keys: Burst<FlowKey> = segments.iter().map(|of| key_of(&of.packet)).collect();
         let mut flows = [None; BURST];
         self.flows.get_burst(&keys, &mut flows);
-        let mut flows = flows.into_iter();
-        let mut segments = segments.into_iter();
-        while !segments.as_slice().is_empty() {
-            let ahead = segments.as_slice();
-            self.prefetch(flows.as_slice(), ahead.get(..AHEAD).unwrap_or(ahead));
-            for (segment, flow) in segments.by_ref().take(AHEAD).zip(flows.by_ref()) {
+        let coming: Burst<Option<Coming>> = segments
+            .iter()
+            .zip(flows)
+            .map(|(of, flow)| self.coming(of, flow))
+            .collect();
+        self.touch_places(&coming);
+        let mut segments = segments.into_iter().zip(flows);
+        for step in 0..coming.len() + STAGES {
+            self.fetch(&coming, step);
+            if step >= STAGES
+                && let Some((segment, flow)) = segments.next()
+            {
                 self.on_tcp(segment, flow, now);
             }
         }
     }
 
-    /// Fetches what the segments will need, one step of the way to it after the other.
-    fn prefetch(&self, flows: &[Option<FlowId>], segments: &[Arrived<N::Frame>]) {
-        if segments.len() < 2 {
-            return;
-        }
-        let mut legs = [None; AHEAD];
-        for (leg, flow) in legs.iter_mut().zip(flows) {
-            *leg = flow.and_then(|flow| self.leg_of(flow));
-        }
-        let legs = || {
-            legs.iter()
-                .zip(segments)
-                .filter_map(|(leg, of)| Some(((*leg)?, of)))
-        };
-        for (LegRef { session, .. }, _) in legs() {
+    /// Which leg a segment is for.
+    fn coming(&self, of: &Arrived<N::Frame>, flow: Option<FlowId>) -> Option<Coming> {
+        let LegRef { session, leg } = self.leg_of(flow?)?;
+        let has_octets = !of.packet.payload_range().is_empty();
+        Some(Coming {
+            session,
+            leg,
+            has_octets,
+        })
+    }
+
+    /// Reads what says where sessions are and when they wake, of all segments at once.
+    fn touch_places(&self, coming: &[Option<Coming>]) {
+        for of in coming.iter().flatten() {
             black_box((
-                self.sessions.get(session).is_some(),
-                self.wake_at.get(session as usize),
-                self.wheel.is_scheduled(session),
+                self.sessions.get(of.session).is_some(),
+                self.wake_at.get(of.session as usize),
+                self.wheel.is_scheduled(of.session),
             ));
         }
-        let sessions = || {
-            legs().filter_map(|(LegRef { session, leg }, Arrived { packet, .. })| {
-                let has_octets = !packet.payload_range().is_empty();
-                Some((self.sessions.get(session)?, leg, has_octets))
-            })
+    }
+
+    /// Has the processor fetch the session of one segment, what the session of the one before it
+    /// points at, and the way of the octets of the one before that.
+    fn fetch(&self, coming: &[Option<Coming>], step: usize) {
+        let at = |stage: usize| {
+            let of = coming.get(step.checked_sub(stage)?)?.as_ref()?;
+            Some((self.sessions.get(of.session)?, of))
         };
-        for (session, leg, has_octets) in sessions() {
-            session.prefetch(leg, has_octets);
+        if let Some((session, of)) = at(0) {
+            session.prefetch(of.leg, of.has_octets);
         }
-        for (session, leg, has_octets) in sessions() {
-            session.prefetch_parts(leg, has_octets);
+        if let Some((session, of)) = at(1) {
+            session.prefetch_parts(of.leg, of.has_octets);
         }
-        for (session, leg, _) in sessions().filter(|(.., has_octets)| *has_octets) {
-            session.prefetch_way(leg);
+        if let Some((session, of)) = at(2)
+            && of.has_octets
+        {
+            session.prefetch_way(of.leg);
         }
     }
 
