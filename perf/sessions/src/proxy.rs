@@ -212,7 +212,7 @@ devices:
 }
 
 /// Everything else that a [`crate::Lab`] needs: the proxy stands in the phones' way to the call
-/// manager. Its files are [`crate::Authority::write_proxy`]'s.
+/// manager. Its files are `Authority::write_proxy`'s.
 #[must_use]
 pub const fn phone_proxy() -> &'static str {
     "\
