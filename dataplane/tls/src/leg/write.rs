@@ -11,7 +11,7 @@ impl TlsLeg {
     /// Accepts plaintext for the peer and returns how much; the rest stays with the caller.
     ///
     /// Accepts nothing during the handshake, after [`close`](Self::close) or a failure, and while
-    /// [`LegLimits::output_max`] or nearly so much waits to be sent.
+    /// [`output_max`](super::LegLimits::output_max) or nearly so much waits to be sent.
     pub fn write(&mut self, plaintext: &[u8]) -> usize {
         let mut used = 0;
         while self.may_write() {
