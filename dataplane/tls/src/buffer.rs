@@ -123,6 +123,14 @@ impl Incoming {
         &mut self.octets
     }
 
+    /// Where the next record ends, if all of it is there.
+    pub(crate) fn next_end(&self) -> Option<usize> {
+        match self.next() {
+            Next::Record(len) => Some(self.seen + len),
+            Next::Need(_) | Next::Malformed => None,
+        }
+    }
+
     /// Forgets the first `n` octets.
     pub(crate) fn discard(&mut self, n: usize) {
         if n >= self.octets.len() {
@@ -138,11 +146,9 @@ impl Incoming {
         self.seen > 0
     }
 
-    /// Notes that rustls has read every whole record that is here.
-    pub(crate) fn mark_seen(&mut self) {
-        while let Next::Record(len) = self.next() {
-            self.seen += len;
-        }
+    /// Notes that rustls has read the first `n` octets, of whole records, and still needs them.
+    pub(crate) const fn mark_seen(&mut self, n: usize) {
+        self.seen = n;
     }
 
     /// What follows the records that rustls has read.
@@ -222,7 +228,8 @@ mod tests {
         assert_eq!(incoming.next(), Next::Need(2));
         incoming.push(&[1, 2, 23]);
         assert_eq!(incoming.next(), Next::Record(7));
-        incoming.mark_seen();
+        assert_eq!(incoming.next_end(), Some(7));
+        incoming.mark_seen(7);
         assert_eq!(incoming.next(), Next::Need(4));
         incoming.discard(7);
         assert_eq!(incoming.next(), Next::Need(4));

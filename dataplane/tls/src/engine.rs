@@ -97,12 +97,18 @@ impl From<Error> for TurnError {
 }
 
 /// Takes `connection` to its next event and sends, if it may.
+///
+/// It reads one record at most, so that none after the handshake is read before its keys are
+/// taken: what rustls means to answer to one cannot be taken along.
 pub(crate) fn turn<C: Connection>(
     connection: &mut C,
     octets: &mut Octets,
     send: ToSend<'_>,
 ) -> Result<Turn, TurnError> {
-    let status = connection.drive(octets.incoming.as_mut_slice());
+    let end = octets.incoming.next_end();
+    let all = octets.incoming.as_mut_slice();
+    let len = end.unwrap_or(all.len());
+    let status = connection.drive(all.get_mut(..len).unwrap_or_default());
     let mut discard = status.discard;
     let turn = match status.state? {
         ConnectionState::ReadTraffic(mut traffic) => {
@@ -129,8 +135,8 @@ pub(crate) fn turn<C: Connection>(
         _ => Turn::Blocked,
     };
     octets.incoming.discard(discard);
-    if matches!(turn, Turn::Blocked | Turn::Sent) {
-        octets.incoming.mark_seen();
+    if let (Turn::Blocked | Turn::Sent, Some(end)) = (turn, end) {
+        octets.incoming.mark_seen(end.saturating_sub(discard));
     }
     Ok(turn)
 }

@@ -89,7 +89,9 @@ impl TlsLeg {
                 }
                 Some(Turn::Blocked | Turn::Sent) => {
                     self.take_keys();
-                    break;
+                    if self.octets.incoming.next_end().is_none() {
+                        break;
+                    }
                 }
                 None => break,
             }

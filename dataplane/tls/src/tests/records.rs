@@ -270,6 +270,32 @@ fn keys_are_updated_when_the_peer_asks() {
     assert_eq!(ours.state(), State::Open);
 }
 
+#[test]
+fn keys_updated_in_the_flight_that_ends_the_handshake_are_followed() {
+    use std::io::{Read, Write};
+    let world = World::new();
+    let (config, name) = world.client().profile().connect(&TARGET);
+    let mut theirs = rustls::ClientConnection::new(config, name).unwrap();
+    let mut ours = TlsLeg::server(&world.server().profile());
+    let mut hello = Vec::new();
+    theirs.write_tls(&mut hello).unwrap();
+    ours.feed(&hello);
+    step(&mut ours);
+    let flight = output_of(&mut ours);
+    theirs.read_tls(&mut &flight[..]).unwrap();
+    theirs.process_new_packets().unwrap();
+    theirs.refresh_traffic_keys().unwrap();
+    run_with_rustls(&mut theirs, &mut ours);
+    theirs.writer().write_all(b"REGISTER").unwrap();
+    run_with_rustls(&mut theirs, &mut ours);
+    assert_eq!(plaintext_of(&mut ours), b"REGISTER");
+    assert_eq!(ours.write(b"200 OK"), 6);
+    run_with_rustls(&mut theirs, &mut ours);
+    let mut answer = [0; 6];
+    theirs.reader().read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"200 OK");
+}
+
 fn clear_pair() -> (TlsLeg, TlsLeg) {
     let limits = LegLimits::default();
     (TlsLeg::clear(limits), TlsLeg::clear(limits))
