@@ -141,11 +141,6 @@ impl Incoming {
         }
     }
 
-    /// Whether rustls has read records that it still needs.
-    pub(crate) const fn is_half_read(&self) -> bool {
-        self.seen > 0
-    }
-
     /// Notes that rustls has read the first `n` octets, of whole records, and still needs them.
     pub(crate) const fn mark_seen(&mut self, n: usize) {
         self.seen = n;

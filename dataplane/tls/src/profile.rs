@@ -185,6 +185,7 @@ impl TlsContext {
         };
         let mut config = builder.with_cert_resolver(Arc::new(Shown(identity)));
         config.session_storage = Arc::new(NoServerSessionStorage {});
+        // For the records of an open leg, which are ours.
         config.enable_secret_extraction = true;
         config.send_tls13_tickets = usize::from(spec.resumption);
         if spec.resumption {

@@ -44,7 +44,7 @@ impl Recheck {
             Self::Client(profile) => profile.verify(chain),
             Self::Server(profile, address) => profile.verify(chain, *address),
         }
-        .map_err(|error| refusal::reason(&error, false))
+        .map_err(|error| refusal::reason(&error))
     }
 }
 

@@ -9,8 +9,8 @@ const PROTOCOL_VERSION: u8 = 70;
 /// Alert handshake_failure, for a missing certificate too (RFC 5246 §7.4.6).
 const HANDSHAKE_FAILURE: u8 = 40;
 
-/// The reason that `error` is counted under; `open` says that the handshake was over.
-pub(crate) fn reason(error: &Error, open: bool) -> Reason {
+/// The reason that an `error` of a handshake is counted under.
+pub(crate) fn reason(error: &Error) -> Reason {
     match error {
         Error::InvalidMessage(_) => Reason::TlsMalformed,
         Error::DecryptError | Error::PeerSentOversizedRecord => Reason::TlsRecord,
@@ -20,15 +20,6 @@ pub(crate) fn reason(error: &Error, open: bool) -> Reason {
         Error::UnsupportedNameType => Reason::TlsCertificateName,
         Error::AlertReceived(_) => Reason::TlsPeerAlert,
         Error::PeerIncompatible(what) => incompatible(what),
-        // A message that is well formed but out of place: during the handshake one cause among
-        // many, afterwards nothing that TLS allows.
-        Error::InappropriateMessage { .. }
-        | Error::InappropriateHandshakeMessage { .. }
-        | Error::PeerMisbehaved(_)
-            if open =>
-        {
-            Reason::TlsMalformed
-        }
         _ => Reason::TlsHandshakeOther,
     }
 }

@@ -128,7 +128,7 @@ impl TlsLeg {
     fn new(engine: Result<Engine, Error>, limits: LegLimits, state: State) -> Self {
         let (engine, state) = match engine {
             Ok(engine) => (engine, state),
-            Err(error) => (Engine::Ended, State::Failed(refusal::reason(&error, false))),
+            Err(error) => (Engine::Ended, State::Failed(refusal::reason(&error))),
         };
         let limits = LegLimits {
             input_max: limits.input_max.max(RECORD_MAX),

@@ -4,7 +4,7 @@ use abi::Reason;
 
 use super::{Engine, State, TlsLeg};
 use crate::buffer::Next;
-use crate::engine::{ToSend, Turn};
+use crate::engine::Turn;
 
 impl TlsLeg {
     /// Takes octets that came from the peer and returns how many; the rest stays with the caller.
@@ -81,14 +81,14 @@ impl TlsLeg {
             if !self.octets.plaintext.is_empty() {
                 return;
             }
-            match self.turn(ToSend::Nothing) {
+            match self.turn() {
                 Some(Turn::Moved) => {}
                 Some(Turn::PeerClosed) => {
                     self.state = State::PeerClosed;
                     self.octets.incoming = Default::default();
                 }
-                Some(Turn::Blocked | Turn::Sent) => {
-                    self.take_keys();
+                Some(Turn::Blocked) => {
+                    self.open_if_done();
                     if self.octets.incoming.next_end().is_none() {
                         break;
                     }

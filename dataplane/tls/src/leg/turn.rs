@@ -5,7 +5,7 @@ use rustls::Error;
 
 use super::{Engine, State, TlsLeg};
 use crate::buffer::Next;
-use crate::engine::{self, Octets, ToSend, Turn, TurnError};
+use crate::engine::{self, Octets, Turn};
 use crate::peer::PeerInfo;
 use crate::recheck::Recheck;
 use crate::record::{Records, Refused};
@@ -57,47 +57,25 @@ impl TlsLeg {
         }
     }
 
-    /// Takes the keys from a rustls that has nothing left to do.
-    pub(super) fn take_keys(&mut self) {
-        if self.state != State::Open || self.octets.incoming.is_half_read() {
-            return;
-        }
-        let records = match std::mem::replace(&mut self.engine, Engine::Ended) {
-            Engine::Server(connection) => Records::of_server(*connection),
-            Engine::Client(connection) => Records::of_client(*connection),
-            engine => {
-                self.engine = engine;
-                return;
-            }
-        };
-        match records {
-            Some(records) => self.engine = Engine::Open(Box::new(records)),
-            None => self.fail(Reason::TlsHandshakeOther),
-        }
-    }
-
-    /// One turn of the connection; `None` when the leg has failed or is not one of TLS.
-    pub(super) fn turn(&mut self, send: ToSend<'_>) -> Option<Turn> {
+    /// One turn of the engine; `None` when the leg has failed or is not one of TLS.
+    pub(super) fn turn(&mut self) -> Option<Turn> {
         let result = match &mut self.engine {
             Engine::Server(connection) => {
-                let result = engine::turn(&mut **connection, &mut self.octets, send);
+                let result = engine::turn(&mut **connection, &mut self.octets);
                 if let Some(sni) = shown::take_asked() {
                     self.sni = Some(sni);
                 }
                 result
             }
-            Engine::Client(connection) => engine::turn(&mut **connection, &mut self.octets, send),
+            Engine::Client(connection) => engine::turn(&mut **connection, &mut self.octets),
             Engine::Open(records) => {
-                let result = record_turn(records, &mut self.octets, send);
-                return self.settle(result);
+                let result = records.read(&mut self.octets);
+                return self.accepted(result);
             }
             Engine::Clear | Engine::Ended => return None,
         };
         match result {
-            Ok(turn) => {
-                self.note_open();
-                Some(turn)
-            }
+            Ok(turn) => Some(turn),
             Err(error) => {
                 self.refuse(&error);
                 None
@@ -105,10 +83,10 @@ impl TlsLeg {
         }
     }
 
-    /// Fails an open leg whose record was refused.
-    fn settle(&mut self, result: Result<Turn, Refused>) -> Option<Turn> {
+    /// What came of a record, unless the leg has to end for it.
+    pub(super) fn accepted<T>(&mut self, result: Result<T, Refused>) -> Option<T> {
         let refused = match result {
-            Ok(turn) => return Some(turn),
+            Ok(value) => return Some(value),
             Err(refused) => refused,
         };
         if let Engine::Open(records) = &mut self.engine {
@@ -119,11 +97,8 @@ impl TlsLeg {
         None
     }
 
-    /// Opens the leg once the handshake is over.
-    fn note_open(&mut self) {
-        if self.state != State::Handshaking {
-            return;
-        }
+    /// Opens the leg, if the handshake is over and rustls has said all that it had to say.
+    pub(super) fn open_if_done(&mut self) {
         let peer = match &self.engine {
             Engine::Server(connection) if !connection.is_handshaking() => {
                 PeerInfo::new(connection, self.sni.take())
@@ -133,34 +108,42 @@ impl TlsLeg {
             }
             _ => return,
         };
+        let records = match std::mem::replace(&mut self.engine, Engine::Ended) {
+            Engine::Server(connection) => Records::of_server(*connection),
+            Engine::Client(connection) => Records::of_client(*connection),
+            Engine::Open(_) | Engine::Clear | Engine::Ended => None,
+        };
+        let Some(records) = records else {
+            return self.fail(Reason::TlsHandshakeOther);
+        };
+        self.engine = Engine::Open(Box::new(records));
         self.peer = Some(Box::new(peer));
         self.state = State::Open;
     }
 
-    /// Leaves the alert in the output and fails.
-    fn refuse(&mut self, error: &TurnError) {
-        let TurnError::Refused(error) = error else {
-            return self.fail(Reason::TlsKeysExhausted);
-        };
+    /// Leaves the alert in the output and fails a handshake.
+    fn refuse(&mut self, error: &Error) {
         if let Error::AlertReceived(alert) = error {
             self.peer_alert = Some(u8::from(*alert));
         }
+        let Octets {
+            incoming, output, ..
+        } = &mut self.octets;
         match &mut self.engine {
             Engine::Server(connection) => {
-                let hello = self.octets.incoming.as_mut_slice();
-                if let Some(alert) = refusal::old_version_alert(error, hello) {
-                    self.octets.output.push(&alert);
+                if let Some(alert) = refusal::old_version_alert(error, incoming.as_mut_slice()) {
+                    output.push(&alert);
                     return self.fail(Reason::TlsVersion);
                 }
                 match refusal::no_certificate_alert(error, connection.protocol_version()) {
-                    Some(alert) => self.octets.output.push(&alert),
-                    None => engine::flush_alert(&mut **connection, &mut self.octets),
+                    Some(alert) => output.push(&alert),
+                    None => engine::flush_alert(&mut **connection, output),
                 }
             }
-            Engine::Client(connection) => engine::flush_alert(&mut **connection, &mut self.octets),
+            Engine::Client(connection) => engine::flush_alert(&mut **connection, output),
             Engine::Open(_) | Engine::Clear | Engine::Ended => {}
         }
-        self.fail(refusal::reason(error, self.state != State::Handshaking));
+        self.fail(refusal::reason(error));
     }
 
     /// Ends the leg for a reason of the caller's, such as a handshake that takes too long, without
@@ -173,18 +156,4 @@ impl TlsLeg {
             self.octets.incoming = Default::default();
         }
     }
-}
-
-/// One turn of an open leg: a record is read, or what was to be sent is in the output.
-fn record_turn(
-    records: &mut Records,
-    octets: &mut Octets,
-    send: ToSend<'_>,
-) -> Result<Turn, Refused> {
-    match send {
-        ToSend::Nothing => return records.read(octets),
-        ToSend::Plaintext(plaintext) => records.write(plaintext, &mut octets.output)?,
-        ToSend::CloseNotify => records.close(&mut octets.output)?,
-    }
-    Ok(Turn::Sent)
 }

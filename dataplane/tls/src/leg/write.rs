@@ -1,8 +1,6 @@
 //! Plaintext for the peer, and the octets that come of it.
 
 use super::{Engine, RECORD_PLAINTEXT_MAX, State, TlsLeg};
-use crate::engine::{ToSend, Turn};
-
 /// Room in the output below which a longer plaintext waits, so that a peer who reads a little at
 /// a time does not make records of a few octets.
 const RECORD_WORTHWHILE: usize = 1024;
@@ -38,32 +36,26 @@ impl TlsLeg {
     }
 
     fn send(&mut self, chunk: &[u8]) -> bool {
-        if matches!(self.engine, Engine::Clear) {
-            self.octets.output.push(chunk);
-            return true;
-        }
-        self.turn_until_sent(ToSend::Plaintext(chunk))
-    }
-
-    /// Turns the connection until it has sent; false when it cannot.
-    ///
-    /// A turn may read one more record on the way, which came with the end of the handshake.
-    fn turn_until_sent(&mut self, send: ToSend<'_>) -> bool {
-        loop {
-            match self.turn(send) {
-                Some(Turn::Moved) => {}
-                Some(Turn::PeerClosed) => self.state = State::PeerClosed,
-                Some(Turn::Sent) => return true,
-                Some(Turn::Blocked) | None => return false,
+        let output = &mut self.octets.output;
+        let result = match &mut self.engine {
+            Engine::Clear => {
+                output.push(chunk);
+                return true;
             }
-        }
+            Engine::Open(records) => records.write(chunk, output),
+            Engine::Server(_) | Engine::Client(_) | Engine::Ended => return false,
+        };
+        self.accepted(result).is_some()
     }
 
     /// Ends our direction: close_notify goes to the output, and nothing more is accepted. The
     /// other direction goes on. In clear, and during a handshake, there is nothing to send.
     pub fn close(&mut self) {
-        if self.may_write() && !matches!(self.engine, Engine::Clear) {
-            self.turn_until_sent(ToSend::CloseNotify);
+        if self.may_write()
+            && let Engine::Open(records) = &mut self.engine
+        {
+            let result = records.close(&mut self.octets.output);
+            self.accepted(result);
         }
         self.closed = true;
     }
