@@ -18,6 +18,11 @@ uint16_t ucp_eth_tx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **frame
 	return rte_eth_tx_burst(port, queue, frames, count);
 }
 
+int ucp_eth_rx_queue_count(uint16_t port, uint16_t queue)
+{
+	return rte_eth_rx_queue_count(port, queue);
+}
+
 int ucp_eth_caps(uint16_t port, struct ucp_port_caps *caps)
 {
 	struct rte_eth_dev_info info;

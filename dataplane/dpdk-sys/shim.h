@@ -117,6 +117,7 @@ int ucp_errno(void);
 
 uint16_t ucp_eth_rx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t count);
 uint16_t ucp_eth_tx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t count);
+int ucp_eth_rx_queue_count(uint16_t port, uint16_t queue);
 int ucp_eth_caps(uint16_t port, struct ucp_port_caps *caps);
 int ucp_eth_configure(uint16_t port, const struct ucp_port_conf *conf);
 int ucp_eth_mac(uint16_t port, uint8_t mac[6]);

@@ -205,7 +205,7 @@ mod tests {
     use std::collections::HashSet;
 
     use abi::layout::Shape;
-    use abi::records::{DeviceRecord, Text, WorkerRecord};
+    use abi::records::{Depth, DeviceRecord, PortQueues, Text, WorkerRecord};
 
     use super::*;
 
@@ -234,6 +234,14 @@ mod tests {
             at: 1,
             longest_turn: 77_000,
             sessions: 5,
+            ports: [PortQueues {
+                rx: Some(Depth {
+                    waiting: 6,
+                    room: 1_024,
+                }),
+                tx_taken: 7,
+                tx_refused: 8,
+            }; Shape::DEVICES],
             ..WorkerRecord::default()
         }
         .store(layout.worker(1).unwrap());
@@ -261,6 +269,9 @@ mod tests {
             "ucproxy_receive_burst_frames_bucket{le=\"4\"} 1",
             "ucproxy_worker_sessions{worker=\"1\"} 5",
             "ucproxy_worker_longest_turn_seconds{worker=\"1\"} 0.000077000",
+            "ucproxy_queue_receive_waiting{worker=\"1\",device=\"wan\"} 6",
+            "ucproxy_queue_transmit_packets_total{worker=\"1\",device=\"wan\"} 7",
+            "ucproxy_queue_transmit_refused_total{worker=\"1\",device=\"wan\"} 8",
             "ucproxy_device_link_up{device=\"wan\"} 1",
             "ucproxy_device_receive_missed_total{device=\"wan\"} 0",
         ] {

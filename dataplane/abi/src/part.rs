@@ -124,6 +124,26 @@ impl Part for bool {
     }
 }
 
+/// One word that says whether there is a value, and the value's words.
+impl<T: Part + Default> Part for Option<T> {
+    const WORDS: usize = 1 + T::WORDS;
+    const PARTS: &'static [Field] = T::PARTS;
+
+    fn put(&self, writer: &mut Writer<'_>) {
+        self.is_some().put(writer);
+        match self {
+            Some(value) => value.put(writer),
+            None => T::default().put(writer),
+        }
+    }
+
+    fn take(reader: &mut Reader<'_>) -> Self {
+        let there = bool::take(reader);
+        let value = T::take(reader);
+        there.then_some(value)
+    }
+}
+
 impl<T: Part, const N: usize> Part for [T; N] {
     const WORDS: usize = N * T::WORDS;
     const PARTS: &'static [Field] = T::PARTS;
@@ -190,6 +210,8 @@ mod tests {
             number: u32,
             inner: Inner,
             pair: [u64; 2],
+            there: Option<u32>,
+            absent: Option<u16>,
         }
     }
 
@@ -202,6 +224,8 @@ mod tests {
                 flag: true,
             },
             pair: [1, u64::MAX],
+            there: Some(0),
+            absent: None,
         };
         let mut words = [0; Outer::WORDS];
         let mut writer = Writer::new(&mut words);

@@ -62,6 +62,7 @@ reasons! {
     MultiSegment "multi-segment" "frame in several buffers, larger than the interface's MTU";
     NoBuffer "no-buffer" "the packet pool is empty";
     TxFull "tx-full" "the port's transmit ring is full";
+    TxClosed "tx-closed" "the port's transmit queue has taken no frame yet";
     HandoffFull "handoff-full" "the ring to the owning worker is full";
     IpTooBig "ip-too-big" "packet larger than the MTU of its way out";
 

@@ -16,7 +16,7 @@ pub use machine::{
     DEVICE_WORDS, DeviceRecord, PROCESS_WORDS, PortCounts, ProcessRecord, QUEUES_MAX, QueueCounts,
 };
 pub use neighbor::{NEIGHBOR_WORDS, NeighborRecord, NeighborState};
-pub use worker::{WORKER_WORDS, WorkerRecord};
+pub use worker::{Depth, PortQueues, WORKER_WORDS, WorkerRecord};
 
 /// Words of a session's record: the sequence number and what it guards, in whole cache lines.
 pub const SESSION_WORDS: usize = guarded::<SessionRecord>();

@@ -85,6 +85,8 @@ pub struct Port {
 struct Queues {
     rx: u16,
     tx: u16,
+    /// Of each receive queue, as the port allows.
+    rx_descriptors: u16,
     rss: bool,
     tx_checksums: TxChecksums,
 }
@@ -276,7 +278,10 @@ impl Port {
     fn pair(&self, worker: u16, pool: &Pool) -> QueuePair {
         let (has_rx, has_tx) = (worker < self.queues.rx, worker < self.queues.tx);
         QueuePair {
-            rx: has_rx.then(|| RxQueue::new(Arc::clone(&self.started), worker)),
+            rx: has_rx.then(|| {
+                let descriptors = self.queues.rx_descriptors;
+                RxQueue::new(Arc::clone(&self.started), worker, descriptors)
+            }),
             tx: has_tx.then(|| TxQueue::new(Arc::clone(&self.started), worker)),
             pool: pool.clone(),
             info: NicInfo {

@@ -1,6 +1,6 @@
 //! One worker's share of a port.
 
-use wire::{Burst, Nic, NicInfo};
+use wire::{Burst, Depth, Nic, NicInfo};
 
 use crate::{Mbuf, Pool, RxQueue, TxQueue};
 
@@ -30,6 +30,10 @@ impl Nic for QueuePair {
     #[inline]
     fn tx_burst(&mut self, burst: &mut Burst<Mbuf>) -> usize {
         self.tx.as_mut().map_or(0, |tx| tx.send(burst))
+    }
+
+    fn rx_depth(&mut self) -> Option<Depth> {
+        self.rx.as_mut()?.depth()
     }
 
     #[inline]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 use dpdk_sys as sys;
+use wire::Depth;
 
 use crate::Mbuf;
 use crate::burst;
@@ -17,14 +18,16 @@ use crate::port::Started;
 pub struct RxQueue {
     port: Arc<Started>,
     queue: u16,
+    descriptors: u16,
     _not_sync: PhantomData<Cell<()>>,
 }
 
 impl RxQueue {
-    pub(crate) const fn new(port: Arc<Started>, queue: u16) -> Self {
+    pub(crate) const fn new(port: Arc<Started>, queue: u16, descriptors: u16) -> Self {
         Self {
             port,
             queue,
+            descriptors,
             _not_sync: PhantomData,
         }
     }
@@ -40,5 +43,17 @@ impl RxQueue {
         // SAFETY: the driver wrote that many mbufs, and gave them up.
         unsafe { burst::grow(burst, received) };
         received
+    }
+
+    /// How many frames wait, of those that there are descriptors for; `None` where the driver
+    /// cannot say. Not for every burst: some drivers walk their ring to count.
+    pub fn depth(&mut self) -> Option<Depth> {
+        // SAFETY: the port is started as long as `self`, the queue is one of its own, and
+        // `&mut self` makes us its only user.
+        let waiting = unsafe { sys::ucp_eth_rx_queue_count(self.port.id(), self.queue) };
+        Some(Depth {
+            waiting: u64::try_from(waiting).ok()?,
+            room: self.descriptors.into(),
+        })
     }
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 
 use abi::Reason;
+use abi::records::Depth;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use crossbeam_queue::ArrayQueue;
 
@@ -91,6 +92,17 @@ impl HandshakePool {
             })
             .collect();
         Ok((pool, ports))
+    }
+
+    /// Legs of all workers that wait for a thread.
+    #[must_use]
+    pub fn depth(&self) -> Depth {
+        let room = if self.threads.is_empty() {
+            None
+        } else {
+            self.jobs.capacity()
+        };
+        depth(self.jobs.len(), room.unwrap_or(0))
     }
 
     /// Ends the threads after the steps that wait, and waits for them.
@@ -206,6 +218,16 @@ impl HandshakePort {
     pub fn away(&self) -> usize {
         self.away
     }
+
+    /// Legs that the next calls of [`poll`](Self::poll) bring.
+    #[must_use]
+    pub fn depth(&self) -> Depth {
+        let waiting = match &self.route {
+            Route::Inline(queue) => queue.len(),
+            Route::Threads { returns, .. } => returns.get(self.worker).map_or(0, ArrayQueue::len),
+        };
+        depth(waiting, self.away_max)
+    }
 }
 
 impl fmt::Debug for HandshakePort {
@@ -214,6 +236,13 @@ impl fmt::Debug for HandshakePort {
             .field("worker", &self.worker)
             .field("away", &self.away)
             .finish_non_exhaustive()
+    }
+}
+
+const fn depth(waiting: usize, room: usize) -> Depth {
+    Depth {
+        waiting: waiting as u64,
+        room: room as u64,
     }
 }
 

@@ -62,7 +62,8 @@ pub(crate) enum BootError {
 /// then the EAL.
 pub(crate) struct Running {
     handles: Vec<Handle<()>>,
-    handshakes: HandshakePool,
+    /// The handshake threads.
+    pub(crate) handshakes: HandshakePool,
     /// Where each worker takes new policies from.
     pub(crate) inboxes: Vec<PolicyInbox>,
     /// The ports, by device.

@@ -8,6 +8,7 @@ mod entropy;
 mod fit;
 mod keys;
 mod orders;
+mod stalls;
 mod statistics;
 mod watch;
 

@@ -1,12 +1,18 @@
-//! What the management thread tells of ports and packet buffers, for `show` and Prometheus.
+//! What the management thread tells of ports, packet buffers and handshake threads, for `show` and
+//! Prometheus, and of ports in its log.
 
 use std::time::Duration;
 
 use abi::Now;
 use abi::layout::Layout;
 use abi::policy::Device;
-use abi::records::{DeviceRecord, Mac, PortCounts, ProcessRecord, QUEUES_MAX, QueueCounts, Text};
-use dpdk::{Eal, Pool, Port, PortStats};
+use abi::records::{
+    DeviceRecord, Mac, PortCounts, ProcessRecord, QUEUES_MAX, QueueCounts, Text, WorkerRecord,
+};
+use dpdk::{Eal, Port, PortStats};
+
+use crate::boot::Running;
+use crate::stalls::Stall;
 
 /// Time between two tellings; drivers of real ports talk to the card for each.
 const EVERY: Duration = Duration::from_millis(200);
@@ -15,16 +21,17 @@ const EVERY: Duration = Duration::from_millis(200);
 #[derive(Debug, Default)]
 pub(crate) struct Statistics {
     due: Now,
+    /// By worker, then by device.
+    stalls: Vec<Vec<Stall>>,
 }
 
 impl Statistics {
-    /// Writes the records of `ports`, which are those of `devices`, and of `pool`, if it is time.
+    /// Writes the records of what is `running` on `devices`, if it is time.
     pub(crate) fn tell(
         &mut self,
         layout: &Layout<'_>,
         devices: &[Device],
-        ports: &[Port],
-        pool: &Pool,
+        running: &Running,
         now: Now,
     ) {
         if now < self.due {
@@ -32,22 +39,50 @@ impl Statistics {
         }
         self.due = now + EVERY;
         if let Some(words) = layout.process() {
-            process(pool).store(words);
+            process(running).store(words);
         }
-        for (index, (device, port)) in devices.iter().zip(ports).enumerate() {
+        for (index, (device, port)) in devices.iter().zip(&running.ports).enumerate() {
             if let Some(words) = layout.device(index) {
                 record(device, port, now).store(words);
+            }
+        }
+        self.warn_of_stalls(layout, devices, now);
+    }
+
+    fn warn_of_stalls(&mut self, layout: &Layout<'_>, devices: &[Device], now: Now) {
+        self.stalls.resize(
+            layout.workers_running(),
+            vec![Stall::default(); devices.len()],
+        );
+        for (worker, stalls) in self.stalls.iter_mut().enumerate() {
+            let Some(record) = layout.worker(worker).and_then(WorkerRecord::load) else {
+                continue;
+            };
+            let queues = devices.iter().zip(&record.ports).zip(stalls);
+            for (index, ((device, queues), stall)) in queues.enumerate() {
+                let port = layout.device(index).and_then(DeviceRecord::load);
+                let link_up = port.is_some_and(|port| port.link_up);
+                if stall.look(queues, link_up, now) {
+                    tracing::warn!(
+                        interface = device.name,
+                        worker,
+                        lost = queues.tx_refused,
+                        "link up, but the worker's transmit queue takes no frames: \
+                         the peer may have fewer queues than there are workers"
+                    );
+                }
             }
         }
     }
 }
 
-fn process(pool: &Pool) -> ProcessRecord {
+fn process(running: &Running) -> ProcessRecord {
     ProcessRecord {
         version: Text::new(env!("CARGO_PKG_VERSION")),
         dpdk: Text::new(Eal::version()),
-        mbufs: pool.size().into(),
-        mbufs_free: pool.available().into(),
+        mbufs: running.pool.size().into(),
+        mbufs_free: running.pool.available().into(),
+        handshakes: running.handshakes.depth(),
     }
 }
 

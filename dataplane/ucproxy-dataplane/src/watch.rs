@@ -90,7 +90,7 @@ impl Watch {
             }
             died = running.worker_died();
             let now = Now::from_nanos(self.clock.now());
-            statistics.tell(&self.layout, &devices, &running.ports, &running.pool, now);
+            statistics.tell(&self.layout, &devices, &running, now);
             thread::park_timeout(LOOK_EVERY);
         }
         self.stop.store(true, Ordering::Relaxed);

@@ -28,6 +28,9 @@ mod frame;
 mod mac;
 mod nic;
 
+/// How full a port's receive queue is.
+pub use abi::records::Depth;
+
 pub use frame::{Frame, RxChecksum};
 pub use mac::MacAddr;
 pub use nic::{BURST, Burst, Nic, NicInfo};

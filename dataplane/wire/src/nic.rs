@@ -2,7 +2,7 @@
 
 use arrayvec::ArrayVec;
 
-use crate::{Frame, MacAddr, TxChecksums};
+use crate::{Depth, Frame, MacAddr, TxChecksums};
 
 /// Frames taken or given in one call at most.
 pub const BURST: usize = 32;
@@ -39,6 +39,10 @@ pub trait Nic: Send {
     /// Offers `burst` to the port and returns how many frames it took, from the front; the rest
     /// stay. Never waits for ring space.
     fn tx_burst(&mut self, burst: &mut Burst<Self::Frame>) -> usize;
+
+    /// How many frames wait to be received; `None` without a receive queue, or where the port
+    /// cannot say.
+    fn rx_depth(&mut self) -> Option<Depth>;
 
     /// An empty frame with headroom for any header and room for an MTU; `None` when the pool is
     /// empty.

@@ -10,7 +10,7 @@ use std::sync::{
     mpsc::{Receiver, Sender, channel},
 };
 
-use crate::{BURST, Burst, Frame, Nic, NicInfo, RxChecksum, TxOffload};
+use crate::{BURST, Burst, Depth, Frame, Nic, NicInfo, RxChecksum, TxOffload};
 
 mod fill;
 
@@ -303,6 +303,11 @@ impl Nic for SimNic {
             }
         }
         count
+    }
+
+    /// A cable does not say what is on it.
+    fn rx_depth(&mut self) -> Option<Depth> {
+        None
     }
 
     fn alloc(&mut self) -> Option<SimFrame> {

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use abi::records::Depth;
 use crossbeam_queue::ArrayQueue;
 use ip::NeighborEvent;
 
@@ -77,11 +78,17 @@ impl<F> Handoff<F> {
         self.from.iter().find_map(|ring| ring.pop())
     }
 
-    /// Messages that wait for this worker, and how many there may be.
+    /// Messages that wait for this worker: in all rings, and in the fullest.
     #[must_use]
-    pub fn waiting(&self) -> (usize, usize) {
-        let waiting = self.from.iter().map(|ring| ring.len()).sum();
-        (waiting, self.from.len().saturating_sub(1) * DEPTH)
+    pub fn depths(&self) -> (Depth, Depth) {
+        let depth = |waiting, rings: usize| Depth {
+            waiting,
+            room: (rings * DEPTH) as u64,
+        };
+        let others = self.from.len().saturating_sub(1);
+        let lens = self.from.iter().map(|ring| ring.len() as u64);
+        let (all, fullest) = lens.fold((0, 0), |(all, most), len| (all + len, len.max(most)));
+        (depth(all, others), depth(fullest, others.min(1)))
     }
 
     /// How many workers there are.
@@ -102,12 +109,17 @@ mod tests {
             .send(2, Message::Received { nic: 1, frame: 7 })
             .unwrap();
         assert!(mesh[0].receive().is_none() && mesh[1].receive().is_none());
-        assert_eq!(mesh[2].waiting(), (1, 2 * DEPTH));
+        mesh[1]
+            .send(2, Message::Received { nic: 0, frame: 8 })
+            .unwrap();
+        let (all, fullest) = mesh[2].depths();
+        assert_eq!((all.waiting, all.room), (2, 2 * DEPTH as u64));
+        assert_eq!((fullest.waiting, fullest.room), (1, DEPTH as u64));
         assert!(matches!(
             mesh[2].receive(),
             Some(Message::Received { nic: 1, frame: 7 })
         ));
-        assert!(mesh[2].receive().is_none());
+        assert!(mesh[2].receive().is_some() && mesh[2].receive().is_none());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use abi::counters::Counters;
+use abi::records::PortQueues;
 use abi::{Counter, Now, Reason};
 use ip::{Egress, NeighborEvent, Stack};
 use tcp::Transmit;
@@ -14,13 +15,32 @@ use crate::handoff::{Handoff, Message};
 /// source.
 const RESETS_PER_TURN: u32 = 16;
 
+/// Frames on their way out by one port.
+#[derive(Debug)]
+struct Outgoing<F> {
+    /// They leave at the end of the turn, or when the burst is full.
+    line: Burst<F>,
+    /// How many the port has taken.
+    taken: u64,
+    /// How many it has not taken.
+    refused: u64,
+}
+
+impl<F> Outgoing<F> {
+    const NONE: Self = Self {
+        line: Burst::new_const(),
+        taken: 0,
+        refused: 0,
+    };
+}
+
 /// Ports, and frames on their way out of them.
 #[derive(Debug)]
 pub(crate) struct Ports<N: Nic> {
     id: usize,
     nics: Vec<N>,
-    /// Frames that leave by each port at the end of the turn, or when a burst is full.
-    queues: Vec<Burst<N::Frame>>,
+    /// By port.
+    outgoing: Vec<Outgoing<N::Frame>>,
     /// Which worker sends by each port: this one wherever it has a queue.
     senders: Vec<usize>,
     pub(crate) handoff: Handoff<N::Frame>,
@@ -35,11 +55,11 @@ impl<N: Nic> Ports<N> {
         handoff: Handoff<N::Frame>,
         counters: Counters<'static>,
     ) -> Self {
-        let queues = nics.iter().map(|_| Burst::new()).collect();
+        let outgoing = nics.iter().map(|_| Outgoing::NONE).collect();
         Self {
             id,
             nics,
-            queues,
+            outgoing,
             senders,
             handoff,
             counters,
@@ -64,11 +84,11 @@ impl<N: Nic> Ports<N> {
     /// Puts a finished frame in line for a port on which this worker has a queue.
     #[inline]
     pub(crate) fn push(&mut self, nic: usize, frame: N::Frame) {
-        let Some(queue) = self.queues.get_mut(nic) else {
+        let Some(Outgoing { line, .. }) = self.outgoing.get_mut(nic) else {
             return;
         };
-        queue.push(frame);
-        if queue.len() == BURST {
+        line.push(frame);
+        if line.len() == BURST {
             self.flush_port(nic);
         }
     }
@@ -79,24 +99,43 @@ impl<N: Nic> Ports<N> {
     }
 
     fn flush_port(&mut self, at: usize) -> usize {
-        let (Some(nic), Some(queue)) = (self.nics.get_mut(at), self.queues.get_mut(at)) else {
+        let (Some(nic), Some(out)) = (self.nics.get_mut(at), self.outgoing.get_mut(at)) else {
             return 0;
         };
-        if queue.is_empty() {
+        if out.line.is_empty() {
             return 0;
         }
-        let octets = |queue: &Burst<N::Frame>| -> usize {
-            queue.iter().map(|frame| frame.data().len()).sum()
-        };
-        let offered = octets(queue);
-        let sent = nic.tx_burst(queue);
+        let octets =
+            |line: &Burst<N::Frame>| -> usize { line.iter().map(|frame| frame.data().len()).sum() };
+        let offered = octets(&out.line);
+        let sent = nic.tx_burst(&mut out.line);
+        out.taken += sent as u64;
         self.counters.add(Counter::TxFrames, sent as u64);
         self.counters
-            .add(Counter::TxBytes, (offered - octets(queue)) as u64);
-        for _ in queue.drain(..) {
-            self.counters.refuse(Reason::TxFull);
+            .add(Counter::TxBytes, (offered - octets(&out.line)) as u64);
+        for _ in out.line.drain(..) {
+            out.refused += 1;
+            self.counters.refuse(if out.taken == 0 {
+                Reason::TxClosed
+            } else {
+                Reason::TxFull
+            });
         }
         sent
+    }
+
+    /// This worker's queues on a port; the receive queue is looked at if `ask_rx`.
+    pub(crate) fn queues(&mut self, nic: usize, ask_rx: bool) -> Option<PortQueues> {
+        let out = self.outgoing.get(nic)?;
+        Some(PortQueues {
+            rx: self
+                .nics
+                .get_mut(nic)
+                .filter(|_| ask_rx)
+                .and_then(Nic::rx_depth),
+            tx_taken: out.taken,
+            tx_refused: out.refused,
+        })
     }
 
     /// Gives a message to another worker, or drops it, counted.

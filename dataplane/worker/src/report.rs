@@ -1,10 +1,11 @@
 //! What a worker tells of itself for `show`: what it has in hand, and its neighbours.
 
+use core::array;
 use core::time::Duration;
 
 use abi::Now;
 use abi::layout::Shape;
-use abi::records::{NeighborRecord, WorkerRecord};
+use abi::records::{DeviceRecord, NeighborRecord, PortQueues, WorkerRecord};
 use wire::Nic;
 
 use crate::Worker;
@@ -50,8 +51,9 @@ impl<N: Nic> Worker<N> {
             return;
         }
         self.report.due = now + EVERY;
+        let record = self.record(now);
         if let Some(words) = self.layout.worker(self.id) {
-            self.record(now).store(words);
+            record.store(words);
         }
         let from = self.report.next_neighbor;
         let to = (from + NEIGHBORS_AT_ONCE).min(Shape::NEIGHBORS);
@@ -67,8 +69,8 @@ impl<N: Nic> Worker<N> {
         self.report.next_neighbor = to % Shape::NEIGHBORS;
     }
 
-    fn record(&self, now: Now) -> WorkerRecord {
-        let (handoff, handoff_room) = self.net.ports.handoff.waiting();
+    fn record(&mut self, now: Now) -> WorkerRecord {
+        let (handoff, handoff_fullest) = self.net.ports.handoff.depths();
         WorkerRecord {
             began: self.report.began.nanos(),
             at: now.nanos(),
@@ -78,8 +80,17 @@ impl<N: Nic> Worker<N> {
             streams: self.media.streams() as u64,
             streams_room: self.media.room().into(),
             handshakes: self.handshakes.away() as u64,
-            handoff: handoff as u64,
-            handoff_room: handoff_room as u64,
+            handshakes_back: self.handshakes.depth(),
+            handoff,
+            handoff_fullest,
+            ports: array::from_fn(|port| self.port_queues(port)),
         }
+    }
+
+    fn port_queues(&mut self, port: usize) -> PortQueues {
+        // A driver without a peer may complain, each time, that it is asked.
+        let record = self.layout.device(port).and_then(DeviceRecord::load);
+        let link_up = record.is_some_and(|record| record.link_up);
+        self.net.ports.queues(port, link_up).unwrap_or_default()
     }
 }

@@ -2,7 +2,7 @@
 
 use dpdk::eal::{LogLevel, Memory as EalMemory};
 use dpdk::{Eal, EalConfig, Mbuf, Pool, PoolConfig, Port, PortConfig, QueuePair};
-use wire::{Burst, Nic, NicInfo};
+use wire::{Burst, Depth, Nic, NicInfo};
 
 use crate::Proxy;
 
@@ -40,6 +40,10 @@ impl Nic for Queues {
 
     fn tx_burst(&mut self, burst: &mut Burst<Mbuf>) -> usize {
         self.first.tx_burst(burst)
+    }
+
+    fn rx_depth(&mut self) -> Option<Depth> {
+        self.first.rx_depth()
     }
 
     fn alloc(&mut self) -> Option<Mbuf> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use abi::layout::{Layout, Shape};
 use abi::policy::PolicyImage;
-use abi::records::{SessionRecord, StreamRecord};
+use abi::records::{SessionRecord, StreamRecord, WorkerRecord};
 use abi::usage::PoolUsage;
 use abi::{Counter, Limits, Now, Pool, Reason};
 use tls::{HandshakePool, LegLimits, PoolConfig};
@@ -246,6 +246,16 @@ impl Proxy {
     #[must_use]
     pub fn counted_by(&self, worker: usize, counter: Counter) -> u64 {
         self.layout.counters(worker).unwrap().count(counter)
+    }
+
+    /// What a worker last told of itself.
+    ///
+    /// # Panics
+    /// When it has told nothing yet.
+    #[must_use]
+    pub fn worker(&self, worker: usize) -> WorkerRecord {
+        let words = self.layout.worker(worker).unwrap();
+        WorkerRecord::load(words).unwrap()
     }
 
     /// What a pool holds.

@@ -5,16 +5,17 @@ use std::collections::HashSet;
 
 use abi::layout::{Layout, Shape};
 use abi::policy::PolicyImage;
-use abi::records::{DeviceRecord, ProcessRecord, WorkerRecord};
+use abi::records::{DeviceRecord, PortQueues, ProcessRecord, WorkerRecord};
 
 use super::{Page, seconds};
 
 /// What a metric is called and means, and where a record has it.
-type Value<R> = (&'static str, &'static str, &'static str, fn(&R) -> u64);
+type Value<R, V = u64> = (&'static str, &'static str, &'static str, fn(&R) -> V);
 
 pub(super) fn write(page: &mut Page, layout: &Layout<'static>) -> fmt::Result {
     buffers(page, layout)?;
     workers(page, layout)?;
+    queues(page, layout)?;
     devices(page, layout)?;
     certificates(page, layout)
 }
@@ -26,14 +27,17 @@ fn buffers(page: &mut Page, layout: &Layout<'static>) -> fmt::Result {
     let name = "ucproxy_packet_buffers";
     page.gauge(name, "Packet buffers in all.", process.mbufs)?;
     let name = "ucproxy_packet_buffers_free";
-    page.gauge(name, "Packet buffers that are free.", process.mbufs_free)
+    page.gauge(name, "Packet buffers that are free.", process.mbufs_free)?;
+    page.gauge(
+        "ucproxy_handshakes_waiting",
+        "Handshakes that wait for a thread.",
+        process.handshakes.waiting,
+    )
 }
 
 fn workers(page: &mut Page, layout: &Layout<'static>) -> fmt::Result {
-    let records: Vec<_> = (0..layout.shape().workers)
-        .filter_map(|worker| Some((worker, WorkerRecord::load(layout.worker(worker)?)?)))
-        .collect();
-    let values: [Value<WorkerRecord>; 4] = [
+    let records: Vec<_> = worker_records(layout).collect();
+    let values: [Value<WorkerRecord>; 6] = [
         ("sessions", "gauge", "Live sessions.", |w| w.sessions),
         ("streams", "gauge", "Live media streams.", |w| w.streams),
         (
@@ -46,7 +50,19 @@ fn workers(page: &mut Page, layout: &Layout<'static>) -> fmt::Result {
             "handoff_waiting",
             "gauge",
             "Messages of other workers that wait.",
-            |w| w.handoff,
+            |w| w.handoff.waiting,
+        ),
+        (
+            "handoff_fullest",
+            "gauge",
+            "Messages that wait in the fullest ring from another worker.",
+            |w| w.handoff_fullest.waiting,
+        ),
+        (
+            "handshakes_back",
+            "gauge",
+            "Handshakes back from their threads that wait.",
+            |w| w.handshakes_back.waiting,
         ),
     ];
     for (value, kind, help, of) in values {
@@ -66,10 +82,59 @@ fn workers(page: &mut Page, layout: &Layout<'static>) -> fmt::Result {
     Ok(())
 }
 
-fn devices(page: &mut Page, layout: &Layout<'static>) -> fmt::Result {
-    let records: Vec<_> = (0..Shape::DEVICES)
-        .filter_map(|index| DeviceRecord::load(layout.device(index)?))
+/// Of each worker's queues on each device.
+fn queues(page: &mut Page, layout: &Layout<'static>) -> fmt::Result {
+    let devices: Vec<_> = device_records(layout)
+        .map(|device| label(&device.name.to_string()))
         .collect();
+    let records: Vec<_> = worker_records(layout).collect();
+    let values: [Value<PortQueues, Option<u64>>; 3] = [
+        (
+            "receive_waiting",
+            "gauge",
+            "Frames in the receive queue, where the driver can say.",
+            |q| q.rx.map(|rx| rx.waiting),
+        ),
+        (
+            "transmit_packets_total",
+            "counter",
+            "Frames that the transmit queue took.",
+            |q| Some(q.tx_taken),
+        ),
+        (
+            "transmit_refused_total",
+            "counter",
+            "Frames that the transmit queue did not take.",
+            |q| Some(q.tx_refused),
+        ),
+    ];
+    for (value, kind, help, of) in values {
+        let name = format!("ucproxy_queue_{value}");
+        page.metric(&name, kind, help)?;
+        for (worker, record) in &records {
+            for (device, queues) in devices.iter().zip(&record.ports) {
+                if let Some(value) = of(queues) {
+                    let labels = format!("worker=\"{worker}\",device=\"{device}\"");
+                    writeln!(page.0, "{name}{{{labels}}} {value}")?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn worker_records(layout: &Layout<'static>) -> impl Iterator<Item = (usize, WorkerRecord)> {
+    (0..layout.shape().workers)
+        .filter_map(|worker| Some((worker, WorkerRecord::load(layout.worker(worker)?)?)))
+}
+
+/// Devices are numbered without gaps.
+fn device_records(layout: &Layout<'static>) -> impl Iterator<Item = DeviceRecord> {
+    (0..Shape::DEVICES).map_while(|index| DeviceRecord::load(layout.device(index)?))
+}
+
+fn devices(page: &mut Page, layout: &Layout<'static>) -> fmt::Result {
+    let records: Vec<_> = device_records(layout).collect();
     let values: [Value<DeviceRecord>; 9] = [
         ("link_up", "gauge", "Whether frames can pass.", |d| {
             d.link_up.into()

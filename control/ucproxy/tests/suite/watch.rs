@@ -1,14 +1,16 @@
 //! The views of the machine, and what picks from them; control is dead.
 
+use core::array;
+
 use abi::Counter;
 use abi::policy::{
     Boot, Device, DeviceKind, Interface, Listener, PolicyImage, Prefix, ServerTls, Trustpoint,
     UcServer,
 };
 use abi::records::{
-    DeviceRecord, Mac, NeighborRecord, NeighborState, PortCounts, ProcessRecord, QUEUES_MAX,
-    QueueCounts, SessionRecord, SessionState, StreamFlow, StreamRecord, StreamSide, Text,
-    WorkerRecord,
+    Depth, DeviceRecord, Mac, NeighborRecord, NeighborState, PortCounts, PortQueues, ProcessRecord,
+    QUEUES_MAX, QueueCounts, SessionRecord, SessionState, StreamFlow, StreamRecord, StreamSide,
+    Text, WorkerRecord,
 };
 use serde_json::{Value, json};
 
@@ -318,6 +320,7 @@ fn workers_are_shown_with_their_share_of_busy_time() {
         dpdk: Text::new("DPDK 22.11"),
         mbufs: 100,
         mbufs_free: 40,
+        ..ProcessRecord::default()
     }
     .store(layout.process().unwrap());
     WorkerRecord {
@@ -326,8 +329,6 @@ fn workers_are_shown_with_their_share_of_busy_time() {
         longest_turn: 77_000,
         sessions: 3,
         sessions_room: 9,
-        handoff: 5,
-        handoff_room: 1_024,
         ..WorkerRecord::default()
     }
     .store(layout.worker(0).unwrap());
@@ -348,12 +349,71 @@ fn workers_are_shown_with_their_share_of_busy_time() {
         (&json!(100), &json!(40))
     );
     let table = lab.text(&["show", "workers", "--interval", "0"]);
-    assert!(
-        table.contains("25.0 %") && table.contains("5/1024"),
-        "{table}"
-    );
+    assert!(table.contains("25.0 %") && table.contains("3/9"), "{table}");
     let version = lab.json(&["show", "version", "--json"]);
     assert_eq!(version["dataplane"]["dpdk"], "DPDK 22.11");
+}
+
+#[test]
+fn rings_and_queues_of_workers_are_shown_with_their_depths() {
+    let lab = Lab::new();
+    let layout = lab.region();
+    let depth = |waiting, room| Depth { waiting, room };
+    ProcessRecord {
+        version: Text::new("1.2.3"),
+        handshakes: depth(2, 4_097),
+        ..ProcessRecord::default()
+    }
+    .store(layout.process().unwrap());
+    for (index, name) in ["wan", "lan"].into_iter().enumerate() {
+        DeviceRecord {
+            name: Text::new(name),
+            at: 1,
+            ..DeviceRecord::default()
+        }
+        .store(layout.device(index).unwrap());
+    }
+    WorkerRecord {
+        at: 1,
+        handoff: depth(5, 3_072),
+        handoff_fullest: depth(4, 1_024),
+        handshakes_back: depth(6, 4_096),
+        ports: array::from_fn(|port| PortQueues {
+            rx: (port == 0).then_some(depth(17, 512)),
+            tx_taken: 70,
+            tx_refused: 8,
+        }),
+        ..WorkerRecord::default()
+    }
+    .store(layout.worker(0).unwrap());
+    let json = lab.json(&["show", "workers", "--interval", "0", "--json"]);
+    let first = &json["workers"][0];
+    assert_eq!(
+        (&first["handoff"], &first["handoff_fullest"]),
+        (&json!(5), &json!(4))
+    );
+    assert_eq!(first["handshakes_back"], 6);
+    assert_eq!(
+        first["ports"],
+        json!([
+            {"device": "wan", "rx_waiting": 17, "rx_room": 512, "tx_taken": 70, "tx_refused": 8},
+            {"device": "lan", "rx_waiting": null, "rx_room": null, "tx_taken": 70, "tx_refused": 8},
+        ])
+    );
+    assert_eq!(json["handshakes_waiting"], 2);
+    let table = lab.text(&["show", "workers", "--interval", "0"]);
+    for row in [
+        &["0", "5/3072", "4/1024", "6/4096"][..],
+        &["0", "wan", "17/512", "70", "8"],
+        &["0", "lan", "-", "70", "8"],
+    ] {
+        let mut rows = table.lines().map(str::split_whitespace);
+        assert!(
+            rows.any(|cells| cells.eq(row.iter().copied())),
+            "{row:?}: {table}"
+        );
+    }
+    assert!(table.ends_with("waiting for a handshake thread: 2/4097\n"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::sync::AtomicU64;
 
-use super::{Mac, Text, guarded, load, store};
+use super::{Depth, Mac, Text, guarded, load, store};
 use crate::part::{Part, part};
 
 /// Words of the process's record.
@@ -24,6 +24,8 @@ part! {
         mbufs: u64,
         /// Packet buffers that are free.
         mbufs_free: u64,
+        /// Legs of all workers that wait for a handshake thread.
+        handshakes: Depth,
     }
 }
 
@@ -144,6 +146,10 @@ mod tests {
             dpdk: Text::new("DPDK 22.11.7"),
             mbufs: 16_383,
             mbufs_free: 9,
+            handshakes: Depth {
+                waiting: 3,
+                room: 4_096,
+            },
         };
         let words = words(PROCESS_WORDS);
         assert_eq!(ProcessRecord::load(&words), None);

@@ -3,10 +3,36 @@
 use crate::sync::AtomicU64;
 
 use super::{guarded, load, store};
+use crate::layout::Shape;
 use crate::part::{Part, part};
 
 /// Words of a worker's record.
 pub const WORKER_WORDS: usize = guarded::<WorkerRecord>();
+
+part! {
+    /// How much waits in a ring, and how much has room in it.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub Depth {
+        /// Entries that wait.
+        waiting: u64,
+        /// Entries that it has room for.
+        room: u64,
+    }
+}
+
+part! {
+    /// A worker's queues on one port.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub PortQueues {
+        /// Frames in the receive queue at one moment; `None` where there is none, its driver cannot
+        /// say, or the link is down.
+        rx: Option<Depth>,
+        /// Frames that the transmit queue has taken since the worker began.
+        tx_taken: u64,
+        /// Frames that it has not taken, which are lost.
+        tx_refused: u64,
+    }
+}
 
 part! {
     /// What a worker has in hand, told by itself now and then. Counts of things are at one moment.
@@ -28,10 +54,14 @@ part! {
         streams_room: u64,
         /// Handshakes that are away at their threads.
         handshakes: u64,
-        /// Messages of other workers that wait in its rings.
-        handoff: u64,
-        /// Messages that its rings have room for.
-        handoff_room: u64,
+        /// Legs that are back from their threads, and wait to be taken up again.
+        handshakes_back: Depth,
+        /// Messages of other workers in its rings, all of them together.
+        handoff: Depth,
+        /// The fullest of these rings, the one that is the next to lose something.
+        handoff_fullest: Depth,
+        /// Its queues, by port.
+        ports: [PortQueues; Shape::DEVICES],
     }
 }
 
@@ -54,7 +84,11 @@ mod tests {
 
     #[test]
     fn worker_record_round_trips() {
-        let record = WorkerRecord {
+        let depth = |n| Depth {
+            waiting: n,
+            room: n + 1,
+        };
+        let mut record = WorkerRecord {
             began: 1,
             at: 2,
             longest_turn: 3,
@@ -63,9 +97,16 @@ mod tests {
             streams: 6,
             streams_room: 7,
             handshakes: 8,
-            handoff: 9,
-            handoff_room: 10,
+            handshakes_back: depth(9),
+            handoff: depth(11),
+            handoff_fullest: depth(13),
+            ports: [PortQueues {
+                rx: Some(depth(15)),
+                tx_taken: 17,
+                tx_refused: 18,
+            }; Shape::DEVICES],
         };
+        record.ports[1].rx = None;
         let words: Vec<AtomicU64> = (0..WORKER_WORDS).map(|_| AtomicU64::new(0)).collect();
         assert_eq!(WorkerRecord::load(&words), None);
         record.store(&words);

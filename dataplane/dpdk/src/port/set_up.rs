@@ -22,13 +22,14 @@ const TX_CKSUM: u64 =
 pub(super) fn set_up(port: u16, config: &PortConfig, pool: &Pool) -> Result<Queues, PortError> {
     let caps = capabilities(port)?;
     check_mtu(config.mtu, &caps, pool.data_room())?;
-    let queues = configure(port, config, &caps)?;
+    let mut queues = configure(port, config, &caps)?;
     let (mut rx_desc, mut tx_desc) = (config.rx_descriptors, config.tx_descriptors);
     // SAFETY: the port is configured, and both numbers are writable.
     check(unsafe {
         sys::rte_eth_dev_adjust_nb_rx_tx_desc(port, &raw mut rx_desc, &raw mut tx_desc)
     })
     .map_err(PortStep::Descriptors.refused())?;
+    queues.rx_descriptors = rx_desc;
     // SAFETY: the port exists; minus one, "any node", is kept in the conversion.
     let socket = unsafe { sys::rte_eth_dev_socket_id(port) }.cast_unsigned();
     for queue in 0..queues.rx {
@@ -111,6 +112,7 @@ fn configure(
     Ok(Queues {
         rx,
         tx,
+        rx_descriptors: config.rx_descriptors,
         rss: rss_types != 0,
         tx_checksums: tx_checksums(conf.tx_offloads),
     })

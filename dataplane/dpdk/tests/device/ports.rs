@@ -1,11 +1,11 @@
 //! Ports and queues, on software devices.
 
-use std::thread;
+use std::{env, process, thread};
 
 use crate::common::{burst, ip, own_namespace, pool, tags, with_eal};
 use arrayvec::ArrayVec;
 use dpdk::{Eal, Mbuf, Pool, Port, PortConfig, PortError, PortQueues, ring};
-use wire::{Burst, Frame, Nic};
+use wire::{Burst, Depth, Frame, Nic};
 
 fn configure(eal: &Eal, name: &str, workers: u16, pool: &Pool) -> PortQueues {
     Port::configure(
@@ -177,7 +177,7 @@ fn unknown_devices_do_not_attach() {
 fn every_software_driver_probes() {
     with_eal(0, |eal| {
         let pool = pool(&eal, "drivers", 4_095);
-        let socket = format!("ucproxy-test-{}", std::process::id());
+        let socket = format!("ucproxy-test-{}", process::id());
         for (name, arguments) in [
             ("net_null0", String::new()),
             ("net_ring0", String::new()),
@@ -211,6 +211,48 @@ fn receiving_survives_an_empty_pool() {
         held.clear();
         assert_eq!(pairs[0].rx_burst(&mut received), 32);
         assert_eq!(port.stats().unwrap().rx_packets, 32);
+    });
+}
+
+#[test]
+fn receive_queues_tell_their_depth_where_the_driver_can() {
+    with_eal(0, |eal| {
+        let pool = pool(&eal, "depth", 4_095);
+        let socket = env::temp_dir().join(format!("ucproxy-test-{}", process::id()));
+        eal.attach(&format!("net_vhost0,iface={}", socket.display()))
+            .unwrap();
+        eal.attach("net_null0").unwrap();
+        let depths = ["net_vhost0", "net_null0"].map(|name| {
+            let mut queues = configure(&eal, name, 2, &pool);
+            [queues.pairs[0].rx_depth(), queues.pairs[1].rx_depth()]
+        });
+        let empty = Depth {
+            waiting: 0,
+            room: 1_024,
+        };
+        assert_eq!(depths, [[Some(empty), None], [None, None]]);
+    });
+}
+
+/// What the data plane watches for: DPDK says nowhere what queues the peer agreed to.
+#[test]
+fn memif_takes_nothing_by_queues_that_its_peer_has_not() {
+    with_eal(0, |eal| {
+        let pool = pool(&eal, "memif", 8_191);
+        let socket = format!("socket-abstract=yes,socket=ucproxy-test-{}", process::id());
+        let [mut ours, mut peer] = [("server", 2), ("client", 1)].map(|(role, workers)| {
+            let name = format!("net_memif_{role}");
+            eal.attach(&format!("{name},role={role},{socket}")).unwrap();
+            configure(&eal, &name, workers, &pool)
+        });
+        while ![&ours, &peer].iter().all(|end| end.port.link().unwrap().up) {
+            thread::yield_now();
+        }
+        assert_eq!(ours.port.tx_queues(), 2);
+        // The client's end offers its buffers when it is looked at.
+        peer.pairs[0].rx_burst(&mut Burst::new());
+        let sent = [0, 1].map(|queue: usize| ours.pairs[queue].tx_burst(&mut burst(&pool, 8)));
+        assert_eq!(sent, [8, 0]);
     });
 }
 

@@ -83,12 +83,14 @@ fn handshakes_finish_on_threads_and_without_them() {
 
 #[test]
 fn without_threads_each_poll_makes_one_step() {
-    let (_pool, mut ports) = start(0, 1, 8);
+    let (pool, mut ports) = start(0, 1, 8);
     let profile = World::new().client().profile();
     for mark in 0..3 {
         let leg = Box::new(TlsLeg::client(&profile, &TARGET));
         ports[0].submit(mark, leg).unwrap();
     }
+    assert_eq!((ports[0].depth().waiting, ports[0].depth().room), (3, 8));
+    assert_eq!(pool.depth().room, 0, "nothing waits for threads");
     for expected in 0..3 {
         let (mark, leg) = ports[0].poll().unwrap();
         assert_eq!(mark, expected);
@@ -100,7 +102,8 @@ fn without_threads_each_poll_makes_one_step() {
 #[test]
 fn leg_that_finds_the_queue_full_comes_back_failed() {
     for threads in [0, 1] {
-        let (_pool, mut ports) = start(threads, 1, 2);
+        let (pool, mut ports) = start(threads, 1, 2);
+        assert_eq!(pool.depth().room, 2 * threads as u64);
         let profile = World::new().client().profile();
         let leg = || Box::new(TlsLeg::client(&profile, &TARGET));
         ports[0].submit(0, leg()).unwrap();
@@ -125,6 +128,7 @@ fn shutdown_waits_for_the_threads_and_refuses_afterwards() {
         ports[0].submit(mark, leg).unwrap();
     }
     pool.shutdown();
+    assert_eq!(ports[0].depth().waiting, 32);
     let mut back = 0;
     while ports[0].poll().is_some() {
         back += 1;

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::mem;
 
-use wire::{Burst, Frame, Nic, NicInfo, RxChecksum, TxOffload};
+use wire::{Burst, Depth, Frame, Nic, NicInfo, RxChecksum, TxOffload};
 
 /// Room ahead of the data, as DPDK leaves it.
 const HEADROOM: usize = 128;
@@ -184,6 +184,10 @@ impl Nic for MemNic {
         let count = burst.len();
         self.with(Way::Out, |wire| wire.extend(burst.drain(..)));
         count
+    }
+
+    fn rx_depth(&mut self) -> Option<Depth> {
+        None
     }
 
     fn alloc(&mut self) -> Option<MemFrame> {

@@ -50,6 +50,21 @@ fn empty_pool_is_survived() {
 }
 
 #[test]
+fn port_that_never_took_a_frame_is_told_from_a_full_one() {
+    let mut lab = Lab::new(Setup::default());
+    for cable in lab.proxy().cables().to_vec() {
+        cable.set_tx_max(0);
+    }
+    lab.dial();
+    lab.run_for(Duration::from_secs(1));
+    let refused = lab.refused(Reason::TxClosed);
+    assert!(refused > 0);
+    assert_eq!(lab.refused(Reason::TxFull), 0);
+    let told = lab.proxy().worker(0).ports.map(|port| port.tx_refused);
+    assert_eq!(told.iter().sum::<u64>(), refused);
+}
+
+#[test]
 fn full_transmit_ring_is_survived() {
     each_way(&Setup::default(), |mut lab| {
         let mut call = lab.call_inside(SUITE);
