@@ -303,6 +303,12 @@ pub struct Status {
     pub in_force: bool,
     /// What keeps it from being in force, if anything is known to.
     pub problem: Option<String>,
+    /// Part of it holds only after a restart of the data plane.
+    #[serde(default)]
+    pub restart_needed: bool,
+    /// The keys of that part; empty when it is not known what the data plane was started with.
+    #[serde(default)]
+    pub after_restart: Vec<String>,
 }
 
 /// The TLS proxy limits of the model, and the one that is set.

@@ -103,6 +103,9 @@ pub(crate) struct Controller {
     wanted: Option<Wanted>,
     link: Option<Link>,
     stage: Stage,
+    /// Keys that hold only after a restart of the data plane, as far as they can be told; `None`
+    /// when nothing waits for one.
+    after_restart: Option<Vec<String>>,
     pending: Option<Pending>,
     waiting: VecDeque<Call>,
     /// What keeps the wanted configuration from being in force; logged when it changes.
@@ -123,6 +126,7 @@ impl Controller {
             wanted: None,
             link: None,
             stage: Stage::Due,
+            after_restart: None,
             pending: None,
             waiting: VecDeque::new(),
             problem: None,
@@ -216,6 +220,7 @@ impl Controller {
         if matches!(self.stage, Stage::InForce(_)) {
             self.remember();
         }
+        self.look_for_what_waits();
         self.settle(now);
         if self.pending.is_none()
             && let Some(call) = self.waiting.pop_front()
@@ -332,6 +337,7 @@ impl Controller {
             _ => self.stage = Stage::Due,
         }
         let before = self.wanted.replace(wanted);
+        self.after_restart = None;
         self.refresh_limits();
         self.open_socket();
         before
@@ -427,14 +433,14 @@ impl Controller {
         if generation.is_none() {
             self.remember();
         }
-        let after_restart = self.after_restart();
+        let after_restart = self.after_restart.clone();
         let closed_so_far = self.closed_so_far();
         self.answer(|pending| {
             let closed = |before| closed_so_far.saturating_sub(before);
             Response::Applied(Applied {
                 generation,
-                restart_needed: after_restart.needed,
-                after_restart: after_restart.keys,
+                restart_needed: after_restart.is_some(),
+                after_restart: after_restart.unwrap_or_default(),
                 closed: pending.closed_before.map(closed),
                 findings: pending.warnings,
                 notice: pending.notice,
@@ -516,6 +522,8 @@ impl Controller {
             dataplane: self.link.as_ref().map(|link| link.boot().to_string()),
             in_force: matches!(self.stage, Stage::InForce(_)),
             problem: self.problem.clone(),
+            restart_needed: self.after_restart.is_some(),
+            after_restart: self.after_restart.clone().unwrap_or_default(),
         }
     }
 }

@@ -95,10 +95,7 @@ fn announce(name: &str, applied: &Applied) -> Result<(), CliError> {
         ));
     }
     if applied.restart_needed {
-        let keys = match applied.after_restart.as_slice() {
-            [] => "'runtime', 'devices' or 'tcp.ports'".to_owned(),
-            keys => keys.join(", "),
-        };
+        let keys = out::keys_after_restart(&applied.after_restart);
         out::print(&format!(
             "{name}: kept, but holds only after a restart of the data plane: {keys}\n"
         ))?;

@@ -20,6 +20,15 @@ pub(crate) enum Outcome {
     Bad,
 }
 
+/// Keys that hold only after a restart of the data plane, for people, who may have to look for
+/// them themselves.
+pub(crate) fn keys_after_restart(keys: &[String]) -> String {
+    match keys {
+        [] => "'runtime', 'devices' or 'tcp.ports'".to_owned(),
+        keys => keys.join(", "),
+    }
+}
+
 /// Why a command could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {

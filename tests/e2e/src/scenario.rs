@@ -76,18 +76,31 @@ pub fn during_a_call(
     act: impl Fn(&mut Stage<'_>, &Counters) -> Result<()>,
 ) -> Result<()> {
     on_stage(setting, |stage| {
-        let (mut outside, mut inside) = stage.parties();
-        dial(&mut outside, &mut inside)?;
-        talk(&outside, &inside, TALK / 2)?;
-        let before = stage.proxy.counters()?;
-        act(stage, &before)?;
-        let (mut outside, mut inside) = stage.parties();
-        talk(&outside, &inside, TALK)?;
-        hang_up(&mut outside, &mut inside)?;
-        let talk = heard(&outside, &inside)?;
-        check(&outside, &inside, &talk, TALK)?;
-        stage.wait_media_closed()
+        in_a_call(stage, |stage| {
+            let before = stage.proxy.counters()?;
+            act(stage, &before)
+        })
     })
+}
+
+/// The same on a stage that is set.
+///
+/// # Errors
+/// What fails first.
+pub fn in_a_call<'l>(
+    stage: &mut Stage<'l>,
+    act: impl FnOnce(&mut Stage<'l>) -> Result<()>,
+) -> Result<()> {
+    let (mut outside, mut inside) = stage.parties();
+    dial(&mut outside, &mut inside)?;
+    talk(&outside, &inside, TALK / 2)?;
+    act(stage)?;
+    let (mut outside, mut inside) = stage.parties();
+    talk(&outside, &inside, TALK)?;
+    hang_up(&mut outside, &mut inside)?;
+    let talk = heard(&outside, &inside)?;
+    check(&outside, &inside, &talk, TALK)?;
+    stage.wait_media_closed()
 }
 
 /// A setting in which phones wait for a person to answer.

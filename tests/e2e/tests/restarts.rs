@@ -6,11 +6,12 @@ use e2e::kamailio::Kamailio;
 use e2e::lab::{Host, Lab, Router};
 use e2e::policy::Policy;
 use e2e::proxy::Proxy;
-use e2e::scenario::{TALK, calls_both_ways, during_a_call, each_way, on_stage};
+use e2e::scenario::{TALK, calls_both_ways, during_a_call, each_way, in_a_call, on_stage};
 use e2e::show::sessions;
 use e2e::stage::{OUTSIDE, Setting, Stage, outside_phone};
 use e2e::tls_peer::TlsPeer;
 use e2e::wait::STEP;
+use serde_json::{Value, json};
 
 #[test]
 fn control_may_start_first() -> Result<()> {
@@ -83,25 +84,32 @@ fn phones_come_back_after_the_dataplane_died() -> Result<()> {
             &[],
         )?;
         forgotten.wait_connected()?;
-        stage.proxy.kill_dataplane();
-        stage.proxy.start_dataplane()?;
-        stage.proxy.wait_ready()?;
+        restart_dataplane(stage)?;
         // A connection of the time before is reset as soon as it speaks.
         forgotten.send("\r\n\r\n")?;
         forgotten.wait_closed()?;
-        let manager_log = stage.manager.log().mark();
-        stage.outside.kill()?;
-        stage.outside = outside_phone(
-            stage.lab,
-            &stage.setting,
-            OUTSIDE,
-            Host::OutsidePhone,
-            &stage.identity,
-        )?;
-        stage.outside.wait_registered()?;
-        manager_log.wait(&format!("REGISTERED {} ", OUTSIDE.0), STEP)?;
         calls_both_ways(stage)
     })
+}
+
+/// Starts the dataplane again, and has the outside phone come back.
+fn restart_dataplane(stage: &mut Stage<'_>) -> Result<()> {
+    stage.proxy.kill_dataplane();
+    stage.proxy.start_dataplane()?;
+    stage.proxy.wait_ready()?;
+    let manager_log = stage.manager.log().mark();
+    stage.outside.kill()?;
+    stage.outside = outside_phone(
+        stage.lab,
+        &stage.setting,
+        OUTSIDE,
+        Host::OutsidePhone,
+        &stage.identity,
+    )?;
+    stage.outside.wait_registered()?;
+    manager_log
+        .wait(&format!("REGISTERED {} ", OUTSIDE.0), STEP)
+        .map(drop)
 }
 
 #[test]
@@ -116,6 +124,44 @@ fn policy_applied_in_a_call_holds_for_the_next_one() -> Result<()> {
         stage.proxy.wait_ready()?;
         let license = stage.proxy.show("license")?.to_string();
         ensure(license.contains('7'), || license)
+    })
+}
+
+/// The workers that run, and what control says waits for a restart.
+fn workers_and_waiting(stage: &Stage<'_>) -> Result<(Option<u64>, Vec<Value>)> {
+    let status = stage.proxy.show("status")?;
+    let workers = status.pointer("/dataplane/workers").and_then(Value::as_u64);
+    let waiting = status
+        .pointer("/control/after_restart")
+        .and_then(Value::as_array);
+    Ok((workers, waiting.cloned().unwrap_or_default()))
+}
+
+#[test]
+fn other_number_of_workers_waits_for_a_restart() -> Result<()> {
+    on_stage(&Setting::default(), |stage| {
+        let before = stage.setting.policy.workers;
+        let policy = Policy {
+            workers: if before == 1 { 2 } else { 1 },
+            ..stage.setting.policy.clone()
+        };
+        in_a_call(stage, |stage| {
+            stage.proxy.set_policy(&policy)?;
+            let told = stage.proxy.apply()?;
+            ensure(
+                told.contains("after a restart of the data plane: runtime.workers\n"),
+                || told,
+            )?;
+            stage.proxy.wait_ready()?;
+            let seen = workers_and_waiting(stage)?;
+            let expected = (Some(before.into()), vec![json!("runtime.workers")]);
+            ensure(seen == expected, || format!("{seen:?}, not {expected:?}"))
+        })?;
+        restart_dataplane(stage)?;
+        let seen = workers_and_waiting(stage)?;
+        let expected = (Some(policy.workers.into()), Vec::new());
+        ensure(seen == expected, || format!("{seen:?}, not {expected:?}"))?;
+        calls_both_ways(stage)
     })
 }
 

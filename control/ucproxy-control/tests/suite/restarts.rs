@@ -61,6 +61,9 @@ fn apply_names_the_keys_that_hold_only_after_a_restart() {
             Response::Applied(applied) => {
                 assert_eq!(applied.after_restart, expected, "{to}");
                 assert_eq!(applied.restart_needed, !expected.is_empty(), "{to}");
+                let status = lab.status();
+                assert_eq!(status.after_restart, expected, "{to}");
+                assert_eq!(status.restart_needed, !expected.is_empty(), "{to}");
             }
             other => panic!("{to}: {other:?}"),
         }

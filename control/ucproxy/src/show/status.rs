@@ -9,6 +9,7 @@ use admin::{Request, Response};
 use serde::Serialize;
 
 use crate::clock::{self, span};
+use crate::out::keys_after_restart;
 use crate::region::View;
 
 /// Control that does not answer this soon is not well.
@@ -63,6 +64,11 @@ struct Control {
     /// The start of the data plane that it speaks of.
     boot: Option<String>,
     problem: Option<String>,
+    /// Part of the configuration holds only after a restart of the data plane; `null` when it is
+    /// not known.
+    restart_needed: Option<bool>,
+    /// The keys of that part, as far as they are known.
+    after_restart: Vec<String>,
 }
 
 impl Status {
@@ -125,6 +131,8 @@ impl Control {
         }
         Self {
             in_force: Some(false),
+            restart_needed: None,
+            after_restart: Vec::new(),
             problem: Some("has yet to see that the data plane was started again".to_owned()),
             ..self
         }
@@ -141,6 +149,8 @@ fn ask(runtime_dir: &Path) -> Control {
             in_force: Some(status.in_force),
             boot: status.dataplane,
             problem: status.problem,
+            restart_needed: Some(status.restart_needed),
+            after_restart: status.after_restart,
         },
         Ok(other) => Control {
             problem: Some(format!("unexpected answer {other:?}")),
@@ -186,10 +196,14 @@ impl fmt::Display for Status {
             Some(pid) => writeln!(f, "pid {pid}, {}", text(control.config.as_ref()))?,
             None => return writeln!(f, "not there: {}", text(control.problem.as_ref())),
         }
-        match &control.problem {
-            Some(problem) => writeln!(f, "            {problem}"),
-            None => Ok(()),
+        if let Some(problem) = &control.problem {
+            writeln!(f, "            {problem}")?;
         }
+        if control.restart_needed == Some(true) {
+            let keys = keys_after_restart(&control.after_restart);
+            writeln!(f, "            after a restart of the data plane: {keys}")?;
+        }
+        Ok(())
     }
 }
 

@@ -328,6 +328,40 @@ fn what_control_says_of_another_start_of_the_data_plane_is_not_believed() {
 }
 
 #[test]
+fn what_waits_for_a_restart_is_told() {
+    let lab = Lab::new();
+    let boot = lab.region().boot().to_string();
+    let of = |boot: &str, keys: &[&str]| {
+        Response::Status(Status {
+            dataplane: Some(boot.to_owned()),
+            restart_needed: true,
+            after_restart: keys.iter().map(|&key| key.to_owned()).collect(),
+            ..Status::default()
+        })
+    };
+    let keys = ["runtime.workers", "devices[wan].mtu"];
+    let other = "0000000000000bad";
+    let _control = lab.control(vec![
+        of(&boot, &keys),
+        of(&boot, &keys),
+        of(&boot, &[]),
+        of(other, &keys),
+    ]);
+    let json = lab.json(&["show", "status", "--json"]);
+    assert_eq!(json["control"]["restart_needed"], true);
+    assert_eq!(json["control"]["after_restart"], json!(keys));
+    for told in [
+        "after a restart of the data plane: runtime.workers, devices[wan].mtu\n",
+        "after a restart of the data plane: 'runtime', 'devices' or 'tcp.ports'\n",
+    ] {
+        let table = lab.text(&["show", "status"]);
+        assert!(table.ends_with(told), "{table}");
+    }
+    let json = lab.json(&["show", "status", "--json"]);
+    assert_eq!(json["control"]["restart_needed"], json!(null));
+}
+
+#[test]
 fn what_a_dead_data_plane_left_is_shown_and_said_to_be_that() {
     let lab = Lab::new();
     let layout = lab.region();
