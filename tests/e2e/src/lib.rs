@@ -36,6 +36,7 @@ pub mod sip;
 pub mod stage;
 pub mod steady;
 pub mod template;
+pub mod terminal;
 pub mod tls_peer;
 pub mod tone;
 pub mod wait;

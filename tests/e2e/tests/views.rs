@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use e2e::error::{Failure, Result, ensure};
 use e2e::scenario::during_a_call;
 use e2e::stage::{Setting, Stage};
+use e2e::terminal::Terminal;
 use e2e::wait::{STEP, until};
 use serde_json::Value;
 
@@ -61,8 +62,35 @@ fn views_show_a_call() -> Result<()> {
         every(&workers, "workers", |w| {
             w["busy"].is_number() && w["longest_turn_ns"] != 0
         })?;
+        let ports = |w: &Value| w["ports"].as_array().cloned().unwrap_or_default();
+        every(&workers, "rings", |w| {
+            w["handshakes_back_room"] != 0 && ports(w).iter().all(|p| p["tx_refused"] == 0)
+        })?;
+        ensure(
+            workers.iter().flat_map(ports).any(|p| p["tx_taken"] != 0),
+            || format!("nothing was sent: {workers:#?}"),
+        )?;
         let certificates = list(stage, "certificates", "certificates")?;
         every(&certificates, "certificates", |c| c["subject"].is_string())
+    })
+}
+
+#[test]
+fn top_shows_a_call_and_leaves_the_terminal_as_it_was() -> Result<()> {
+    during_a_call(&Setting::default(), |stage, _| {
+        let (tool, run) = (stage.proxy.binary("ucproxy"), stage.proxy.runtime_dir());
+        let command = format!("'{tool}' --runtime-dir '{run}' top");
+        let mut top = Terminal::open(&stage.lab.proxy, stage.lab.dir(), &command)?;
+        top.wait_line(&["data plane", " up, policy ", ", 2 sessions and streams"])?;
+        top.wait_line(&["phones", "phone-outside", "198.51.100.10:", "open"])?;
+        top.wait_line(&["tls-sessions", " 1 of unlimited"])?;
+        for worker in 0..stage.setting.policy.workers {
+            top.wait_line(&[&format!("worker {worker} "), " % busy"])?;
+        }
+        // Media runs, which the second look and those after it tell.
+        top.wait_line(&[" media packets/s", " Mbit/s"])?;
+        top.press("q")?;
+        top.close()
     })
 }
 
