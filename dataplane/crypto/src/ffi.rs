@@ -3,15 +3,19 @@
 //! Every call here is synchronous: it returns when all jobs given to it are done, so that no
 //! pointer outlives the borrow that it came from.
 
+mod burst;
+
 use core::ffi::c_void;
 use core::mem::{self, MaybeUninit};
+use core::ops::Range;
 use core::ptr::{self, NonNull};
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::job::TagOctets;
+use crate::CryptoError;
 use crate::prefetch::prefetch_range;
-use crate::{BURST, CryptoError};
+
+pub(crate) use burst::{Counted, Filled, Pass, Room};
 
 #[expect(
     dead_code,
@@ -39,6 +43,15 @@ pub(crate) struct Pads {
 #[derive(Zeroize, ZeroizeOnDrop)]
 #[repr(C, align(64))]
 pub(crate) struct Schedule<const N: usize>([u8; N]);
+
+impl<const N: usize> Schedule<N> {
+    /// The size of the key that the schedule was made of: [`Library::expand`] makes no others.
+    const SIZE: sys::IMB_KEY_SIZE_BYTES = match N {
+        176 => sys::IMB_KEY_128_BYTES,
+        208 => sys::IMB_KEY_192_BYTES,
+        _ => sys::IMB_KEY_256_BYTES,
+    };
+}
 
 /// Octets of an AES block.
 const BLOCK: usize = 16;
@@ -84,20 +97,6 @@ impl Drop for GcmData {
             unsafe { byte.write_volatile(0) };
         }
     }
-}
-
-/// One message to authenticate.
-pub(crate) struct Hmac<'a> {
-    pub(crate) message: &'a [u8],
-    pub(crate) pads: &'a Pads,
-    pub(crate) tag: &'a mut TagOctets,
-}
-
-/// One stretch of octets to encrypt or decrypt in counter mode.
-pub(crate) struct Ctr<'a, const N: usize> {
-    pub(crate) data: &'a mut [u8],
-    pub(crate) iv: &'a [u8; 16],
-    pub(crate) schedule: &'a Schedule<N>,
 }
 
 /// One message to seal or open with AES-GCM.
@@ -152,7 +151,6 @@ type ExpandFn = unsafe extern "C" fn(*const c_void, *mut c_void, *mut c_void);
 /// One instance of the library with its entry points.
 pub(crate) struct Library {
     mgr: NonNull<IMB_MGR>,
-    jobs: Box<[IMB_JOB; BURST]>,
     features: u64,
     expand: [ExpandFn; 3],
     sha1_block: unsafe extern "C" fn(*const c_void, *mut c_void),
@@ -172,13 +170,6 @@ impl Drop for Library {
         // SAFETY: `mgr` came from `alloc_mb_mgr` and is freed once, here.
         unsafe { sys::free_mb_mgr(self.mgr.as_ptr()) };
     }
-}
-
-/// Jobs with all fields zero, which leaves offsets zero and hooks null.
-fn empty_jobs() -> Box<[IMB_JOB; BURST]> {
-    // SAFETY: the structure is plain data, integers, pointers and optional functions, for all
-    // of which zero is a valid value.
-    Box::new(unsafe { mem::zeroed() })
 }
 
 impl Library {
@@ -223,7 +214,6 @@ impl Library {
         let library = || {
             Some(Self {
                 mgr,
-                jobs: empty_jobs(),
                 features: table.features,
                 expand: [table.keyexp_128?, table.keyexp_192?, table.keyexp_256?],
                 sha1_block: table.sha1_one_block?,
@@ -290,60 +280,39 @@ impl Library {
         Ok(())
     }
 
-    /// Computes the tags of up to [`BURST`] messages, none of them empty; takes no more items.
+    /// Computes the tags of the burst's jobs in `range`.
     #[inline]
-    pub(crate) fn hmac_burst<'a>(&mut self, items: impl Iterator<Item = Hmac<'a>>) {
-        let mut count = 0;
-        for (job, item) in self.jobs.iter_mut().zip(items) {
-            job.__bindgen_anon_1.src = item.message.as_ptr();
-            job.__bindgen_anon_5.msg_len_to_hash_in_bytes = item.message.len() as u64;
-            job.auth_tag_output = item.tag.as_mut_ptr();
-            job.auth_tag_output_len_in_bytes = item.tag.len() as u64;
-            job.u.HMAC = sys::IMB_JOB__bindgen_ty_6__HMAC_specific_fields {
-                _hashed_auth_key_xor_ipad: item.pads.inner.as_ptr(),
-                _hashed_auth_key_xor_opad: item.pads.outer.as_ptr(),
-            };
-            count += 1;
-        }
-        let (mgr, jobs) = (self.mgr.as_ptr(), self.jobs.as_mut_ptr());
-        // SAFETY: the first `count` jobs were filled from borrows that live for 'a, which is
-        // longer than this synchronous call; each tag has room for the 20 octets asked for; the
-        // offset of the message stays zero; the instance is ours alone.
+    pub(crate) fn hash(&mut self, burst: &mut Filled<'_, '_>, range: Range<usize>) {
+        let Some(jobs) = burst.filled_mut().get_mut(range) else {
+            return;
+        };
+        let count = u32::try_from(jobs.len()).unwrap_or(0);
+        let (mgr, jobs) = (self.mgr.as_ptr(), jobs.as_mut_ptr());
+        // SAFETY: `Filled` lends filled jobs, whose packets, keys and tags are borrowed for longer
+        // than this synchronous call; each tag has room for the 20 octets asked for; the
+        // instance is ours alone.
         unsafe { (self.hash_burst)(mgr, jobs, count, sys::IMB_AUTH_HMAC_SHA_1) };
     }
 
-    /// Encrypts or decrypts up to [`BURST`] stretches, none of them empty; takes no more items.
+    /// Encrypts or decrypts the burst's jobs whose turn it is.
     #[inline]
-    pub(crate) fn ctr_burst<'a, const N: usize>(
-        &mut self,
-        items: impl Iterator<Item = Ctr<'a, N>>,
-    ) {
-        let key_len: u32 = match N {
-            176 => sys::IMB_KEY_128_BYTES,
-            208 => sys::IMB_KEY_192_BYTES,
-            _ => sys::IMB_KEY_256_BYTES,
-        };
-        let mut count = 0;
-        for (job, item) in self.jobs.iter_mut().zip(items) {
-            job.enc_keys = item.schedule.0.as_ptr().cast();
-            job.key_len_in_bytes = u64::from(key_len);
-            job.__bindgen_anon_1.src = item.data.as_ptr();
-            job.__bindgen_anon_2.dst = item.data.as_mut_ptr();
-            job.__bindgen_anon_4.msg_len_to_cipher_in_bytes = item.data.len() as u64;
-            job.iv = item.iv.as_ptr();
-            job.iv_len_in_bytes = item.iv.len() as u64;
-            count += 1;
+    pub(crate) fn counter_mode(&mut self, burst: &mut Filled<'_, '_>, pass: Pass) {
+        for size in burst::SIZES {
+            let Some(jobs) = burst.ready(pass, size) else {
+                continue;
+            };
+            let count = u32::try_from(jobs.len()).unwrap_or(0);
+            let (mgr, jobs) = (self.mgr.as_ptr(), jobs.as_mut_ptr());
+            let (mode, direction) = (sys::IMB_CIPHER_CNTR, sys::IMB_DIR_ENCRYPT);
+            // SAFETY: as for `hash`; `Filled` lends jobs with keys of this size, and none that is
+            // empty.
+            unsafe { (self.cipher_burst)(mgr, jobs, count, mode, direction, size) };
         }
-        let (mgr, jobs) = (self.mgr.as_ptr(), self.jobs.as_mut_ptr());
-        let (mode, direction) = (sys::IMB_CIPHER_CNTR, sys::IMB_DIR_ENCRYPT);
-        // SAFETY: as for `hmac_burst`; a schedule of `N` octets is what the library reads for
-        // keys of `key_len`, since `expand` makes no other; it ciphers `data` in place.
-        unsafe { (self.cipher_burst)(mgr, jobs, count, mode, direction, key_len) };
     }
 
-    /// Encrypts `item` in place and returns the tag of its additional data and ciphertext: its
-    /// sixteen octets come first.
-    pub(crate) fn gcm_seal(&self, size: GcmSize, item: Gcm<'_>) -> TagOctets {
+    /// Encrypts `item` in place and returns the tag of its additional data and ciphertext, the
+    /// first octet lowest.
+    pub(crate) fn gcm_seal(&self, size: GcmSize, item: &mut Gcm<'_>) -> u128 {
         let [small, large] = self.gcm_seal;
         // SAFETY: `small` and `large` are the library's functions for keys of 128 and 256 bits.
         unsafe {
@@ -356,7 +325,7 @@ impl Library {
     }
 
     /// Decrypts `item` in place and returns the tag that its ciphertext should have.
-    pub(crate) fn gcm_open(&self, size: GcmSize, item: Gcm<'_>) -> TagOctets {
+    pub(crate) fn gcm_open(&self, size: GcmSize, item: &mut Gcm<'_>) -> u128 {
         let [small, large] = self.gcm_open;
         // SAFETY: `small` and `large` are the library's functions for keys of 128 and 256 bits.
         unsafe {
@@ -375,9 +344,9 @@ impl Gcm<'_> {
     /// # Safety
     /// `function` is one of the library's, for keys of the size that `self.key` was made of.
     #[inline]
-    unsafe fn run(self, function: GcmFn) -> TagOctets {
+    unsafe fn run(&mut self, function: GcmFn) -> u128 {
         let mut context = MaybeUninit::<gcm_context_data>::uninit();
-        let mut tag = TagOctets::default();
+        let mut tag = [0; GCM_TAG];
         let data = self.data.as_mut_ptr();
         // SAFETY: the function is what the caller promises; data, additional data and tag are
         // borrowed with their true lengths or more, the IV has the twelve octets that it reads, the key
@@ -396,6 +365,6 @@ impl Gcm<'_> {
                 GCM_TAG as u64,
             );
         }
-        tag
+        u128::from_le_bytes(tag)
     }
 }

@@ -5,11 +5,11 @@ use core::ops::Range;
 
 use crate::Key;
 
-/// Octets of the longest tag: a whole HMAC-SHA1.
-pub const TAG_MAX: u8 = 20;
+/// Octets of the longest tag, that of AES-GCM.
+pub const TAG_MAX: u8 = 16;
 
 /// Room for any tag.
-pub(crate) type TagOctets = [u8; TAG_MAX as usize];
+type TagOctets = [u8; TAG_MAX as usize];
 
 /// A range of octets in a packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,12 +28,17 @@ impl Span {
         let start = usize::from(self.start);
         start..start + usize::from(self.len)
     }
+
+    #[inline]
+    pub(crate) fn is_within(self, packet: &[u8]) -> bool {
+        self.range().end <= packet.len()
+    }
 }
 
 /// An authentication tag of up to [`TAG_MAX`] octets.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tag {
-    /// Zero past the tag.
+    /// Those past the tag mean nothing.
     octets: TagOctets,
     len: u8,
 }
@@ -53,7 +58,7 @@ impl Tag {
     #[inline(always)]
     #[must_use]
     pub fn received(octets: &[u8]) -> Self {
-        // SRTP's own lengths are read in one go.
+        // The usual lengths are read in one go.
         let head = match *octets {
             [a, b, c, d] => u128::from(u32::from_le_bytes([a, b, c, d])),
             [a, b, c, d, e, f, g, h, i, j] => {
@@ -65,11 +70,8 @@ impl Tag {
                 Err(_) => return Self::received_of_any_len(octets),
             },
         };
-        let mut padded = TagOctets::default();
-        let [first @ .., _, _, _, _] = &mut padded;
-        *first = head.to_le_bytes();
         Self {
-            octets: padded,
+            octets: head.to_le_bytes(),
             len: u8::try_from(octets.len()).unwrap_or(0),
         }
     }
@@ -96,44 +98,36 @@ impl Tag {
         self.octets.get(..usize::from(self.len)).unwrap_or_default()
     }
 
+    /// Whether there is a tag.
+    #[inline]
+    pub(crate) const fn is_some(&self) -> bool {
+        self.len > 0
+    }
+
     /// Takes the leftmost octets of a computed tag (RFC 2104 §5).
     #[inline]
-    pub(crate) fn fill(&mut self, full: &TagOctets) {
-        let (head, tail) = halves(full);
-        let (head_mask, tail_mask) = halves(mask(self.len));
-        let [first @ .., a, b, c, d] = &mut self.octets;
-        *first = (head & head_mask).to_le_bytes();
-        [*a, *b, *c, *d] = (tail & tail_mask).to_le_bytes();
+    pub(crate) const fn fill(&mut self, computed: u128) {
+        self.octets = computed.to_le_bytes();
     }
 
-    /// Whether the leftmost octets of `full` are this tag, in time that depends on neither.
+    /// Whether the leftmost octets of `computed` are this tag, in time that depends on neither.
     #[inline]
-    pub(crate) fn matches(&self, full: &TagOctets) -> bool {
-        let ((head, tail), (computed_head, computed_tail)) = (halves(&self.octets), halves(full));
-        let (head_mask, tail_mask) = halves(mask(self.len));
-        let differing = (head ^ computed_head) & head_mask;
-        let differing = differing | u128::from((tail ^ computed_tail) & tail_mask);
-        black_box(differing) == 0 && self.len > 0
+    pub(crate) fn matches(&self, computed: u128) -> bool {
+        let differing = (u128::from_le_bytes(self.octets) ^ computed) & mask(self.len);
+        black_box(differing) == 0 && self.is_some()
     }
-}
-
-/// The first sixteen octets and the last four, the first octet lowest.
-#[inline]
-fn halves(octets: &TagOctets) -> (u128, u32) {
-    let [head @ .., a, b, c, d] = *octets;
-    (u128::from_le_bytes(head), u32::from_le_bytes([a, b, c, d]))
 }
 
 /// As many ones as a tag may have octets, then as many zeroes.
 static ONES: [TagOctets; 2] = [[0xff; TAG_MAX as usize], [0; TAG_MAX as usize]];
 
-/// Ones where a tag of `len` octets has octets.
+/// Ones where a tag of `len` octets has octets, the first octet lowest.
 #[inline]
-fn mask(len: u8) -> &'static TagOctets {
+fn mask(len: u8) -> u128 {
     let missing = usize::from(TAG_MAX.saturating_sub(len));
     let window = ONES.as_flattened().get(missing..);
-    let [ones, _] = &ONES;
-    window.and_then(<[u8]>::first_chunk).unwrap_or(ones)
+    let window = window.and_then(<[u8]>::first_chunk);
+    window.map_or(u128::MAX, |window| u128::from_le_bytes(*window))
 }
 
 /// What is to be done with a packet.
@@ -177,22 +171,61 @@ pub struct Job<'a> {
     pub auth: Span,
     /// With AES-GCM: the additional data, in place of `auth`, where it is not in one piece.
     pub aad: Option<[u8; 12]>,
-    /// Sealing: filled up to its length. Opening and checking: the tag received.
+    /// Sealing: an empty one of the length that is to be made. Opening and checking: the tag
+    /// received.
     pub tag: Tag,
-    /// What became of it.
-    pub outcome: Outcome,
 }
 
-impl Job<'_> {
-    /// Whether the spans lie in the packet and the tag has a length that the cipher makes.
+/// The end of a job.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct End {
+    pub(crate) op: Op,
+    pub(crate) outcome: Outcome,
+    /// The job's tag; where it has sealed, the one that was made.
+    pub(crate) tag: Tag,
+}
+
+impl End {
+    pub(crate) const NONE: Self = Self {
+        op: Op::Check,
+        outcome: Outcome::Pending,
+        tag: Tag {
+            octets: [0; TAG_MAX as usize],
+            len: 0,
+        },
+    };
+
+    /// Takes the computed tag, first octet lowest, of a sealed job, or judges an opened or checked one by it.
+    #[inline(always)]
+    pub(crate) fn settle(&mut self, computed: u128) {
+        self.outcome = match self.op {
+            Op::Seal => {
+                self.tag.fill(computed);
+                Outcome::Done
+            }
+            Op::Open | Op::Check if self.tag.matches(computed) => Outcome::Done,
+            Op::Open | Op::Check => Outcome::Forged,
+        };
+    }
+}
+
+/// What became of a burst, in its jobs' order.
+#[derive(Clone, Copy, Debug)]
+pub struct Results<'a>(pub(crate) &'a [End]);
+
+impl<'a> Results<'a> {
+    /// What became of each job.
     #[inline]
-    pub(crate) fn is_valid(&self) -> bool {
-        let within = |span: Span| span.range().end <= self.packet.len();
-        let is_gcm = self.key.is_gcm();
-        let tag_max = if is_gcm { 16 } else { TAG_MAX };
-        // HMAC-SHA1 of nothing is never asked for, and the library does not take it.
-        let auth = is_gcm || self.auth.len > 0;
-        let tag = self.tag.len.wrapping_sub(1) < tag_max;
-        within(self.cipher) && within(self.auth) && auth && tag
+    pub fn outcomes(self) -> impl Iterator<Item = Outcome> + use<'a> {
+        self.0.iter().map(|end| end.outcome)
+    }
+
+    /// The tag of each job that has sealed.
+    #[inline]
+    pub fn tags(self) -> impl Iterator<Item = Option<&'a Tag>> + use<'a> {
+        let sealed = |end: &&End| end.op == Op::Seal && end.outcome == Outcome::Done;
+        self.0
+            .iter()
+            .map(move |end| Some(end).filter(sealed).map(|end| &end.tag))
     }
 }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::ffi::{GcmData, Pads, Schedule};
+use crate::ffi::{Counted, GcmData, Pads, Schedule};
 use crate::prefetch::prefetch;
 
 /// The ciphers of SRTP.
@@ -34,12 +34,19 @@ impl Cipher {
     }
 }
 
-/// Counter-mode key schedule of `N` octets with the state of its HMAC, which comes first: so it
-/// is in the same place whatever `N` is.
+/// Counter-mode key schedule of `N` octets with the state of its HMAC, which comes first: so both
+/// are in the same place whatever `N` is.
 #[repr(C, align(64))]
 pub(crate) struct CmKey<const N: usize> {
     pub(crate) pads: Pads,
     pub(crate) schedule: Schedule<N>,
+}
+
+impl<const N: usize> CmKey<N> {
+    #[inline]
+    pub(crate) const fn counted(&self) -> Counted<'_> {
+        Counted::new(&self.pads, &self.schedule)
+    }
 }
 
 /// An AES-GCM key of `N` octets that is expanded anew for each packet.
@@ -76,16 +83,13 @@ impl Key {
         }
     }
 
-    pub(crate) const fn is_gcm(&self) -> bool {
-        !matches!(self.0, Form::Cm128(_) | Form::Cm192(_) | Form::Cm256(_))
-    }
-
-    /// The HMAC state of a counter-mode key.
-    pub(crate) fn pads(&self) -> Option<&Pads> {
+    /// The key as a counter-mode job needs it; `None` if it is of another mode.
+    #[inline(always)]
+    pub(crate) fn counted(&self) -> Option<Counted<'_>> {
         match &self.0 {
-            Form::Cm128(key) => Some(&key.pads),
-            Form::Cm192(key) => Some(&key.pads),
-            Form::Cm256(key) => Some(&key.pads),
+            Form::Cm128(key) => Some(key.counted()),
+            Form::Cm192(key) => Some(key.counted()),
+            Form::Cm256(key) => Some(key.counted()),
             _ => None,
         }
     }

@@ -8,6 +8,7 @@
 //! and the place of the tag come from the `srtp` crate. There is no scalar fallback: the library
 //! itself chooses between SSE and AVX-512.
 
+mod burst;
 mod ffi;
 mod job;
 mod key;
@@ -17,9 +18,10 @@ mod prefetch;
 #[cfg(test)]
 mod tests;
 
-pub use job::{Job, Op, Outcome, Span, TAG_MAX, Tag};
+pub use burst::{BURST, Burst};
+pub use job::{Job, Op, Outcome, Results, Span, TAG_MAX, Tag};
 pub use key::{Cipher, Key};
-pub use manager::{BURST, Manager};
+pub use manager::Manager;
 pub use prefetch::{prefetch, prefetch_line};
 
 /// Why a manager or a key could not be made.

@@ -22,9 +22,9 @@ pub fn open(suite: Suite) -> (f64, f64) {
     for round in &mut copy {
         for (receivers, packets) in receivers.chunks(BURST).zip(round.chunks_mut(BURST)) {
             let plans = planned(receivers, packets);
-            let mut jobs = jobs(receivers, packets, &plans);
+            let jobs: Jobs<'_> = jobs(receivers, packets, &plans).collect();
             let began = now();
-            run(&mut ciphers, &mut jobs);
+            run(&mut ciphers, jobs);
             spent += began.elapsed();
         }
     }
@@ -71,16 +71,10 @@ fn seal(ciphers: &mut Ciphers, sender: &mut Sender<Key>, packet: &mut Vec<u8>) {
     packet.resize(packet.len() + sender.growth(Traffic::Rtp), 0);
     plan.stage(packet);
     let tag = Tag::empty(plan.tag_len());
-    let mut jobs = [job(
-        sender.key(Traffic::Rtp),
-        Op::Seal,
-        packet,
-        plan.job(),
-        tag,
-    )];
-    ciphers.run(&mut jobs);
-    let [Job { tag, .. }] = jobs;
-    plan.finish(packet, tag.octets());
+    let key = sender.key(Traffic::Rtp);
+    let job = job(key, Op::Seal, packet, plan.job(), tag);
+    let sealed = ciphers.run([job]).tags().next().flatten();
+    plan.finish(packet, sealed.expect("a tag").octets());
 }
 
 fn whole(ciphers: &mut Ciphers, receivers: &mut [Receiver<Key>], mut sealed: Rounds) -> f64 {
@@ -89,7 +83,7 @@ fn whole(ciphers: &mut Ciphers, receivers: &mut [Receiver<Key>], mut sealed: Rou
         for (receivers, packets) in receivers.chunks_mut(BURST).zip(round.chunks_mut(BURST)) {
             fetch(packets);
             let plans = planned(receivers, packets);
-            run(ciphers, &mut jobs(receivers, packets, &plans));
+            run(ciphers, jobs(receivers, packets, &plans));
             for (receiver, plan) in receivers.iter_mut().zip(&plans) {
                 receiver.commit(plan, Now::ZERO).expect("a fresh packet");
             }
@@ -117,8 +111,8 @@ fn planned(receivers: &[Receiver<Key>], packets: &[Vec<u8>]) -> Plans {
 fn jobs<'a>(
     receivers: &'a [Receiver<Key>],
     packets: &'a mut [Vec<u8>],
-    plans: &[OpenPlan],
-) -> Jobs<'a> {
+    plans: &'a [OpenPlan],
+) -> impl Iterator<Item = Job<'a>> {
     let all = receivers.iter().zip(packets).zip(plans);
     all.map(|((receiver, packet), plan)| {
         let tag = Tag::received(plan.tag(packet));
@@ -127,10 +121,9 @@ fn jobs<'a>(
         let key = receiver.key(Traffic::Rtp);
         job(key, Op::Open, packet, &cipher, tag)
     })
-    .collect()
 }
 
-fn run(ciphers: &mut Ciphers, jobs: &mut Jobs<'_>) {
-    ciphers.run(jobs);
-    assert!(jobs.iter().all(|job| job.outcome == Outcome::Done));
+fn run<'p>(ciphers: &mut Ciphers, jobs: impl IntoIterator<Item = Job<'p>>) {
+    let mut outcomes = ciphers.run(jobs).outcomes();
+    assert!(outcomes.all(|outcome| outcome == Outcome::Done));
 }

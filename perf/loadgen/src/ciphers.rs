@@ -1,7 +1,7 @@
 //! The ciphers as SRTP contexts and bursts want them.
 
 use abi::Suite;
-use crypto::{Cipher, CryptoError, Job, Key, Manager, Op, Outcome, Span, Tag};
+use crypto::{Cipher, CryptoError, Job, Key, Manager, Op, Results, Span, Tag};
 use srtp::{CipherJob, Expand, SessionKey, Traffic};
 
 /// The generator's ciphers.
@@ -17,9 +17,11 @@ impl Ciphers {
         Manager::new().map(Self)
     }
 
-    /// Runs a burst.
-    pub fn run(&mut self, jobs: &mut [Job<'_>]) {
-        self.0.run(jobs);
+    /// Runs jobs, as many as a burst takes.
+    pub fn run<'p>(&mut self, jobs: impl IntoIterator<Item = Job<'p>>) -> Results<'_> {
+        let mut burst = self.0.burst();
+        jobs.into_iter().for_each(|job| burst.push(job));
+        burst.run()
     }
 }
 
@@ -58,6 +60,5 @@ pub fn job<'a>(key: &'a Key, op: Op, packet: &'a mut [u8], plan: &CipherJob, tag
         auth: span(plan.auth),
         aad: plan.aad,
         tag,
-        outcome: Outcome::Pending,
     }
 }

@@ -207,30 +207,21 @@ impl Sink {
         datagrams: &mut Datagrams<F>,
         arrivals: &[Option<Arrival>],
     ) -> ArrayVec<Outcome, BURST> {
-        let mut jobs = ArrayVec::<_, BURST>::new();
-        for ((frame, packet), arrival) in datagrams.iter_mut().zip(arrivals) {
-            let Some(Arrival {
-                listener,
-                plan: Some(plan),
-                ..
-            }) = arrival
-            else {
-                continue;
-            };
-            let listener = self.listeners.get(*listener);
-            let receiver = listener.and_then(|listener| listener.receiver.as_deref());
-            let payload = frame.data_mut().get_mut(packet.payload_range());
+        let listeners = &self.listeners;
+        let jobs = datagrams.iter_mut().zip(arrivals);
+        let jobs = jobs.filter_map(|((frame, packet), arrival)| {
+            let arrival = arrival.as_ref()?;
+            let plan = arrival.plan.as_ref()?;
             // What follows from this packet's arrival is there.
-            if let (Some(receiver), Some(payload)) = (receiver, payload) {
-                let tag = Tag::received(plan.tag(payload));
-                let key = receiver.key(plan.traffic());
-                let cipher = receiver.job(plan, payload);
-                plan.stage(payload);
-                jobs.push(ciphers::job(key, Op::Open, payload, &cipher, tag));
-            }
-        }
-        self.ciphers.run(&mut jobs);
-        jobs.iter().map(|job| job.outcome).collect()
+            let receiver = listeners.get(arrival.listener)?.receiver.as_deref()?;
+            let payload = frame.data_mut().get_mut(packet.payload_range())?;
+            let tag = Tag::received(plan.tag(payload));
+            let key = receiver.key(plan.traffic());
+            let cipher = receiver.job(plan, payload);
+            plan.stage(payload);
+            Some(ciphers::job(key, Op::Open, payload, &cipher, tag))
+        });
+        self.ciphers.run(jobs).outcomes().collect()
     }
 
     /// Compares a packet in clear with what was sent.

@@ -2,7 +2,7 @@
 
 use abi::Reason;
 use arrayvec::ArrayVec;
-use crypto::{Op, Outcome, Tag};
+use crypto::{Op, Tag};
 use srtp::{SealPlan, Traffic};
 use wire::BURST;
 
@@ -255,26 +255,24 @@ impl Source {
         frames: &mut [&mut [u8]],
         plans: &[Option<SealPlan>],
     ) -> Result<ArrayVec<Option<Tag>, BURST>, Reason> {
-        let mut jobs = ArrayVec::<_, BURST>::new();
-        for ((ticket, frame), plan) in tickets.iter().zip(frames).zip(plans) {
+        let talkers = &self.talkers;
+        let planned = tickets.iter().zip(frames).zip(plans);
+        let jobs = planned.filter_map(|((ticket, frame), plan)| {
             let (Some(plan), Kind::Good(traffic)) = (plan, ticket.kind) else {
-                continue;
+                return None;
             };
-            let talker = self.talkers.get(ticket.talker as usize);
-            let Some((talker, key)) = talker.and_then(|t| Some((t, t.key(traffic)?))) else {
-                continue;
-            };
+            let talker = talkers.get(ticket.talker as usize)?;
+            let key = talker.key(traffic)?;
             let body = frame.get_mut(talker.headers_len()..).unwrap_or_default();
             let tag = Tag::empty(plan.tag_len());
-            jobs.push(ciphers::job(key, Op::Seal, body, plan.job(), tag));
-        }
-        self.ciphers.run(&mut jobs);
-        let mut done = jobs.iter().map(|job| (job.outcome, job.tag));
+            Some(ciphers::job(key, Op::Seal, body, plan.job(), tag))
+        });
+        let mut sealed = self.ciphers.run(jobs).tags();
         let mut tags = ArrayVec::new();
         for plan in plans {
-            tags.push(match plan.as_ref().and_then(|_| done.next()) {
-                Some((Outcome::Done, tag)) => Some(tag),
-                Some(_) => return Err(Reason::SrtpEncryptFailed),
+            tags.push(match plan.as_ref().and_then(|_| sealed.next()) {
+                Some(Some(tag)) => Some(*tag),
+                Some(None) => return Err(Reason::SrtpEncryptFailed),
                 None => None,
             });
         }

@@ -1,9 +1,9 @@
 //! The ciphers alone: what nothing around them can beat.
 
 use abi::Suite;
-use crypto::{Cipher, Job, Key, Manager, Op, Outcome, Span, Tag};
+use crypto::{Cipher, Job, Key, Manager, Op, Span, Tag};
 use dpdk::Clock;
-use wire::{BURST, Burst};
+use wire::BURST;
 
 use crate::network::BLOCK;
 
@@ -32,10 +32,9 @@ pub(crate) fn cipher_alone(clock: Clock, suite: Suite, keys: usize, payload: usi
     for _ in 0..PACKETS / BLOCK {
         let began = clock.now();
         for burst in packets.chunks_mut(BURST) {
-            let jobs = burst
-                .iter_mut()
-                .zip(&mut next_key)
-                .map(|(packet, key)| Job {
+            let mut jobs = manager.burst();
+            for (packet, key) in burst.iter_mut().zip(&mut next_key) {
+                jobs.push(Job {
                     key,
                     op: Op::Seal,
                     packet,
@@ -44,10 +43,9 @@ pub(crate) fn cipher_alone(clock: Clock, suite: Suite, keys: usize, payload: usi
                     auth,
                     aad: None,
                     tag,
-                    outcome: Outcome::Pending,
                 });
-            let mut jobs: Burst<Job<'_>> = jobs.collect();
-            manager.run(&mut jobs);
+            }
+            jobs.run();
         }
         nanos += clock.now() - began;
     }

@@ -143,7 +143,7 @@ impl OpenPlan {
 /// The rollover counter of an index, which has 48 bits.
 #[inline]
 pub(crate) fn rollovers(index: u64) -> u32 {
-    u32::try_from(index >> 16).unwrap_or(u32::MAX)
+    u32::try_from(index >> 16 & u64::from(u32::MAX)).unwrap_or(u32::MAX)
 }
 
 /// How to protect a packet that is to be sent.

@@ -68,12 +68,11 @@ impl Ciphers {
         packet.resize(packet.len() + sender.growth(traffic), 0);
         plan.stage(packet);
         let tag = Tag::empty(plan.tag_len());
-        let mut jobs = [job(sender.key(traffic), Op::Seal, packet, plan.job(), tag)];
-        self.0.run(&mut jobs);
-        let [Job { tag, outcome, .. }] = jobs;
-        if outcome != Outcome::Done {
-            return Err(Reason::SrtpEncryptFailed);
-        }
+        let job = job(sender.key(traffic), Op::Seal, packet, plan.job(), tag);
+        let mut burst = self.0.burst();
+        burst.push(job);
+        let sealed = burst.run().tags().next().flatten();
+        let tag = sealed.ok_or(Reason::SrtpEncryptFailed)?;
         plan.finish(packet, tag.octets());
         Ok(())
     }
@@ -105,13 +104,14 @@ impl Ciphers {
         let cipher = receiver.job(plan, packet);
         plan.stage(packet);
         let key = receiver.key(plan.traffic());
-        let mut jobs = [job(key, Op::Open, packet, &cipher, tag)];
-        self.0.run(&mut jobs);
-        let [Job { outcome, .. }] = jobs;
-        if outcome != Outcome::Done {
+        let job = job(key, Op::Open, packet, &cipher, tag);
+        let mut burst = self.0.burst();
+        burst.push(job);
+        let is_open = burst.run().outcomes().next() == Some(Outcome::Done);
+        if !is_open {
             plan.unstage(packet);
         }
-        outcome == Outcome::Done
+        is_open
     }
 }
 
@@ -129,6 +129,5 @@ fn job<'a>(key: &'a Key, op: Op, packet: &'a mut [u8], job: &CipherJob, tag: Tag
         auth: span(job.auth),
         aad: job.aad,
         tag,
-        outcome: Outcome::Pending,
     }
 }

@@ -73,9 +73,9 @@ impl<F: Frame> MediaEngine<F> {
         self.locate(counters);
         self.admit(counters);
         probe.ended(Stage::Admit);
-        self.open_burst();
+        let opened = self.open_burst();
         probe.ended(Stage::Open);
-        self.accept(counters, now, &mut totals);
+        self.accept(&opened, counters, now, &mut totals);
         probe.ended(Stage::Accept);
         let plans = self.forward(counters, now);
         probe.ended(Stage::Forward);
@@ -118,14 +118,23 @@ impl<F: Frame> MediaEngine<F> {
         }
     }
 
-    fn accept(&mut self, counters: &Counters<'_>, now: Now, totals: &mut Totals) {
+    /// Takes note of what has proved right, by what the ciphers found, in line's order.
+    fn accept(
+        &mut self,
+        opened: &[Outcome],
+        counters: &Counters<'_>,
+        now: Now,
+        totals: &mut Totals,
+    ) {
+        let mut opened = opened.iter();
         for waiting in &mut self.line {
-            let slot = waiting.place.slot;
-            let Some(open) = stream_at(&mut self.streams, slot) else {
+            let opening = waiting.opening();
+            let opening = opening.map(|(op, plan, _)| (op, plan.plain_len()));
+            let is_authentic = opening.is_none() || opened.next() == Some(&Outcome::Done);
+            let Some(open) = stream_at(&mut self.streams, waiting.place.slot) else {
                 continue;
             };
-            let opening = waiting.opening().map(|(op, plan)| (op, plan.plain_len()));
-            if opening.is_some() && waiting.opened != Outcome::Done {
+            if !is_authentic {
                 waiting.unstage();
                 if !retry(&mut self.ciphers, open, waiting, now) {
                     waiting.refuse(open, Reason::SrtpAuthFailed, counters);

@@ -3,14 +3,18 @@
 use abi::counters::Counters;
 use abi::{Now, Reason, Suite};
 use arrayvec::ArrayVec;
-use crypto::{Cipher, CryptoError, Job, Key, Manager, Op, Outcome, Span, Tag};
+use crypto::{Burst, Cipher, CryptoError, Job, Key, Manager, Op, Outcome, Span, Tag};
 use media::{Admission, Content};
 use srtp::{CipherJob, Expand, OpenPlan, Receiver, SealPlan, SessionKey, Traffic};
 use wire::{BURST, Frame};
 
 use super::burst::Totals;
 use super::line::{Step, Waiting};
+use super::terminations::Place;
 use super::{MediaEngine, Open, stream_at};
+
+// A line is one burst of the ciphers.
+const _: () = assert!(BURST <= crypto::BURST);
 
 /// The worker's ciphers.
 #[derive(Debug)]
@@ -22,8 +26,8 @@ impl Ciphers {
     }
 
     #[inline]
-    pub(super) fn run(&mut self, jobs: &mut [Job<'_>]) {
-        self.0.run(jobs);
+    fn burst<'p>(&mut self) -> Burst<'_, 'p> {
+        self.0.burst()
     }
 }
 
@@ -63,66 +67,59 @@ fn job<'a>(key: &'a Key, op: Op, packet: &'a mut [u8], plan: &CipherJob, tag: Ta
         auth: span(plan.auth),
         aad: plan.aad,
         tag,
-        outcome: Outcome::Pending,
     }
 }
 
-/// The job that opens or checks a packet, which is staged for it.
+/// Puts in the job that opens or checks a packet, and stages the packet for it.
 #[inline(always)]
-fn opening<'a>(
-    receiver: &'a Receiver<Key>,
+fn push_opening<'p>(
+    burst: &mut Burst<'_, 'p>,
+    receiver: &'p Receiver<Key>,
     op: Op,
     plan: &OpenPlan,
-    packet: &'a mut [u8],
-) -> Job<'a> {
+    packet: &'p mut [u8],
+) {
     let tag = Tag::received(plan.tag(packet));
     let cipher = receiver.job(plan, packet);
     plan.stage(packet);
     let key = receiver.key(plan.traffic());
-    job(key, op, packet, &cipher, tag)
+    burst.push(job(key, op, packet, &cipher, tag));
+}
+
+/// The same for RTCP, out of line: what is found out in two ways and then joined is moved.
+#[inline(never)]
+fn push_opening_rtcp<'p>(
+    burst: &mut Burst<'_, 'p>,
+    receiver: &'p Receiver<Key>,
+    op: Op,
+    plan: &OpenPlan,
+    packet: &'p mut [u8],
+) {
+    push_opening(burst, receiver, op, plan, packet);
 }
 
 impl<F: Frame> MediaEngine<F> {
-    /// Verifies and decrypts what has to be, and notes what became of it.
-    pub(super) fn open_burst(&mut self) {
-        let mut jobs = ArrayVec::<Job<'_>, BURST>::new();
-        let mut places = ArrayVec::<usize, BURST>::new();
-        for (at, waiting) in self.line.iter_mut().enumerate() {
-            let Waiting {
-                frame,
-                place,
-                step: Step::Arrived,
-                admission,
-                ..
-            } = waiting
-            else {
+    /// Verifies and decrypts what has to be. The outcomes are those of the packets to be opened, in
+    /// line's order.
+    pub(super) fn open_burst(&mut self) -> ArrayVec<Outcome, BURST> {
+        let mut burst = self.ciphers.burst();
+        for waiting in &mut self.line {
+            let Place { slot, leg, .. } = waiting.place;
+            let Some((op, plan, frame)) = waiting.opening() else {
                 continue;
             };
-            let (op, plan) = match admission {
-                Some(Admission::Open(plan)) => (Op::Open, &*plan),
-                Some(Admission::Check(plan)) => (Op::Check, &*plan),
-                _ => continue,
+            let open = self.streams.get(slot as usize).and_then(Option::as_ref);
+            // Admission found the receiver; without it no outcome would follow in its place.
+            let Some(receiver) = open.and_then(|open| open.stream.receiver(leg)) else {
+                break;
             };
-            let Some(Some(open)) = self.streams.get(place.slot as usize) else {
-                continue;
-            };
-            let Some(receiver) = open.stream.receiver(place.leg) else {
-                continue;
-            };
-            jobs.push(opening(receiver, op, plan, frame.data_mut()));
-            places.push(at);
-        }
-        if jobs.is_empty() {
-            return;
-        }
-        self.ciphers.run(&mut jobs);
-        let outcomes: ArrayVec<Outcome, BURST> = jobs.iter().map(|job| job.outcome).collect();
-        drop(jobs);
-        for (at, outcome) in places.into_iter().zip(outcomes) {
-            if let Some(waiting) = self.line.get_mut(at) {
-                waiting.opened = outcome;
+            let packet = frame.data_mut();
+            match plan.traffic() {
+                Traffic::Rtp => push_opening(&mut burst, receiver, op, plan, packet),
+                Traffic::Rtcp => push_opening_rtcp(&mut burst, receiver, op, plan, packet),
             }
         }
+        burst.run().outcomes().collect()
     }
 
     /// Encrypts what has to be, by `plans` in line's order, and completes it. Whatever should be
@@ -136,42 +133,23 @@ impl<F: Frame> MediaEngine<F> {
         if plans.is_empty() {
             return;
         }
-        let mut jobs = ArrayVec::<Job<'_>, BURST>::new();
+        let mut burst = self.ciphers.burst();
         let sealing = self.line.iter_mut().filter(|waiting| waiting.is_sealing());
         for (waiting, plan) in sealing.zip(plans) {
-            let (leg, content) = (waiting.place.leg, waiting.content);
+            let (leg, traffic) = (waiting.place.leg, traffic(waiting.content));
             let open = self.streams.get(waiting.place.slot as usize);
-            let key = open
-                .and_then(Option::as_ref)
-                .and_then(|open| open.stream.seal_key(leg.other(), traffic(content)));
-            // Forwarding found the key; without it no job would follow in its place.
-            let Some(key) = key else { break };
+            let open = open.and_then(Option::as_ref);
+            // Forwarding found the key; without it no tag would follow in its place.
+            let Some(key) = open.and_then(|open| open.stream.seal_key(leg.other(), traffic)) else {
+                break;
+            };
             let tag = Tag::empty(plan.tag_len());
-            jobs.push(job(
-                key,
-                Op::Seal,
-                waiting.frame.data_mut(),
-                plan.job(),
-                tag,
-            ));
+            let packet = waiting.frame.data_mut();
+            burst.push(job(key, Op::Seal, packet, plan.job(), tag));
         }
-        self.ciphers.run(&mut jobs);
-        let sealed = jobs.iter().map(|job| (job.outcome, job.tag));
-        let sealed: ArrayVec<(Outcome, Tag), BURST> = sealed.collect();
-        drop(jobs);
-        self.finish(plans, &sealed, counters, totals);
-    }
-
-    fn finish(
-        &mut self,
-        plans: &[SealPlan],
-        sealed: &[(Outcome, Tag)],
-        counters: &Counters<'_>,
-        totals: &mut Totals,
-    ) {
-        let mut sealed = plans.iter().zip(sealed);
+        let mut sealed = plans.iter().zip(burst.run().tags());
         for waiting in self.line.iter_mut().filter(|waiting| waiting.is_sealing()) {
-            if let Some((plan, (Outcome::Done, tag))) = sealed.next() {
+            if let Some((plan, Some(tag))) = sealed.next() {
                 plan.finish(waiting.frame.data_mut(), tag.octets());
                 waiting.step = Step::Leaving;
                 totals.sealed += 1;
@@ -211,10 +189,9 @@ pub(super) fn retry<F: Frame>(
     let Some(receiver) = open.stream.receiver(place.leg) else {
         return false;
     };
-    let mut jobs = [opening(receiver, op, &plan, frame.data_mut())];
-    ciphers.run(&mut jobs);
-    let [Job { outcome, .. }] = jobs;
-    outcome == Outcome::Done
+    let mut burst = ciphers.burst();
+    push_opening(&mut burst, receiver, op, &plan, frame.data_mut());
+    burst.run().outcomes().next() == Some(Outcome::Done)
 }
 
 /// The protocol whose key protects a packet; datagrams are never protected.

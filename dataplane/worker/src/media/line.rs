@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use abi::Reason;
 use abi::counters::Counters;
-use crypto::{Op, Outcome, prefetch};
+use crypto::{Op, prefetch};
 use media::{Admission, Content, Fetch, Origin};
 use srtp::OpenPlan;
 use wire::Frame;
@@ -26,8 +26,6 @@ pub(super) struct Waiting<F> {
     pub(super) step: Step,
     /// What is left to check of it.
     pub(super) admission: Option<Admission>,
-    /// What the ciphers found of it; pending where they have not been asked.
-    pub(super) opened: Outcome,
     /// What it carries.
     pub(super) content: Content,
     /// Octets that are passed on, tags left out.
@@ -61,13 +59,15 @@ impl<F> Waiting<F> {
         self.step == Step::Sealing
     }
 
-    /// How the ciphers open the packet, if they have to.
-    pub(super) const fn opening(&self) -> Option<(Op, &OpenPlan)> {
-        match (self.step, &self.admission) {
-            (Step::Arrived, Some(Admission::Open(plan))) => Some((Op::Open, plan)),
-            (Step::Arrived, Some(Admission::Check(plan))) => Some((Op::Check, plan)),
-            _ => None,
-        }
+    /// How the ciphers open the packet, if they have to, and its frame.
+    #[inline(always)]
+    pub(super) const fn opening(&mut self) -> Option<(Op, &OpenPlan, &mut F)> {
+        let (op, plan) = match (self.step, &self.admission) {
+            (Step::Arrived, Some(Admission::Open(plan))) => (Op::Open, plan),
+            (Step::Arrived, Some(Admission::Check(plan))) => (Op::Check, plan),
+            _ => return None,
+        };
+        Some((op, plan, &mut self.frame))
     }
 }
 
@@ -119,7 +119,6 @@ impl<F: Frame> MediaEngine<F> {
             traffic_class: arrival.traffic_class,
             step: Step::Arrived,
             admission: None,
-            opened: Outcome::Pending,
             content: Content::Rtp,
             octets: 0,
         });

@@ -1,7 +1,7 @@
 use std::cell::{Cell, RefCell};
 
 use abi::{Now, Suite};
-use crypto::{Job, Key, Op, Outcome, Tag};
+use crypto::{Key, Op, Outcome, Tag};
 use srtp::{Config, Receiver, Sender, Traffic};
 use wire::sim::{SimFrame, SimNic};
 use wire::{MacAddr, NicInfo, Parsed};
@@ -142,10 +142,10 @@ fn run(
     plan: &srtp::CipherJob,
     tag: Tag,
 ) -> Option<Tag> {
-    let mut jobs: [Job<'_>; 1] = [ciphers::job(key, op, body, plan, tag)];
-    ciphers.run(&mut jobs);
-    let [Job { outcome, tag, .. }] = jobs;
-    (outcome == Outcome::Done).then_some(tag)
+    let results = ciphers.run([ciphers::job(key, op, body, plan, tag)]);
+    let outcome = results.outcomes().next()?;
+    let made = results.tags().next().flatten().copied();
+    (outcome == Outcome::Done).then_some(made.unwrap_or(tag))
 }
 
 /// What the proxy does to packets on purpose.
