@@ -1,7 +1,7 @@
 //! Burst SRTP ciphers on intel-ipsec-mb.
 //!
-//! A worker owns one [`Manager`] and gives it a burst of [`Job`]s of any mix of algorithms; the
-//! manager groups them so that the library's SIMD lanes fill. Packets are worked on in place.
+//! A worker owns one [`Manager`] and fills a [`Burst`] with [`Job`]s of any mix of algorithms, which
+//! are grouped so that the library's SIMD lanes fill. Packets are worked on in place.
 //! Authentication comes before decryption, and a packet that fails it is left as it arrived.
 //!
 //! Deliberately absent: everything about SRTP but its ciphers. Which octets are covered, the IV

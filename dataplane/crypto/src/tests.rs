@@ -224,11 +224,12 @@ fn run_one(
     (outcome, made, packet)
 }
 
-#[test]
-fn any_burst_gives_what_its_jobs_give_alone() {
+/// Seals, then opens and checks bursts under keys of `ciphers` in turn.
+fn bursts_agree_with_jobs_alone(ciphers: &[Cipher]) {
     let mut manager = Manager::new().unwrap();
+    let mut cipher = ciphers.iter().cycle();
     let keys: Vec<Key> = (0..80)
-        .map(|i: u8| key(&manager, CIPHERS[usize::from(i) % 5], i))
+        .map(|i: u8| key(&manager, *cipher.next().unwrap(), i))
         .collect();
     for count in (1..=BURST + 2).chain([64, 80]) {
         let plain: Vec<Vec<u8>> = (0..count)
@@ -246,40 +247,85 @@ fn any_burst_gives_what_its_jobs_give_alone() {
             let alone = (alone.1.unwrap(), alone.2);
             assert_eq!((alone.0.octets(), &alone.1), (tags[i].octets(), &sealed[i]));
         }
-        // Every third packet is forged, and every fourth is only checked.
-        let mut opened = sealed.clone();
-        opened
-            .iter_mut()
-            .step_by(3)
-            .for_each(|packet| packet[5] ^= 1);
-        let arrived = opened.clone();
-        let op = |i: usize| {
-            if i.is_multiple_of(4) {
-                Op::Check
-            } else {
-                Op::Open
+        for (forged_every, checked_every) in [(3, 4), (3, usize::MAX), (usize::MAX, usize::MAX)] {
+            let is_forged = |i: usize| (i + 1).is_multiple_of(forged_every);
+            let is_checked = |i: usize| (i + 1).is_multiple_of(checked_every);
+            let mut opened = sealed.clone();
+            for (i, packet) in opened.iter_mut().enumerate() {
+                packet[5] ^= u8::from(is_forged(i));
             }
-        };
-        let packets = opened.iter_mut().enumerate();
-        let jobs = packets.map(|(i, packet)| job(&keys[i], op(i), packet, 12, tags[i]));
-        let outcomes: Vec<Outcome> = run(&mut manager, jobs).iter().map(|end| end.0).collect();
-        for i in 0..count {
-            let forged = i.is_multiple_of(3);
-            assert_eq!(
-                outcomes[i],
-                if forged {
+            let arrived = opened.clone();
+            let op = |i| if is_checked(i) { Op::Check } else { Op::Open };
+            let packets = opened.iter_mut().enumerate();
+            let jobs = packets.map(|(i, packet)| job(&keys[i], op(i), packet, 12, tags[i]));
+            let ends = run(&mut manager, jobs);
+            for i in 0..count {
+                let forged = is_forged(i);
+                let outcome = if forged {
                     Outcome::Forged
                 } else {
                     Outcome::Done
-                }
-            );
-            let unchanged = forged || op(i) == Op::Check;
-            assert_eq!(
-                opened[i],
-                if unchanged { &arrived[i] } else { &plain[i] }[..]
-            );
+                };
+                assert_eq!(ends[i].0, outcome);
+                let unchanged = forged || is_checked(i);
+                let expected = if unchanged { &arrived[i] } else { &plain[i] };
+                assert_eq!(opened[i], *expected);
+            }
         }
     }
+}
+
+#[test]
+fn any_burst_gives_what_its_jobs_give_alone() {
+    bursts_agree_with_jobs_alone(&CIPHERS);
+    for cipher in CIPHERS {
+        bursts_agree_with_jobs_alone(&[cipher]);
+    }
+}
+
+#[test]
+fn one_burst_seals_and_opens() {
+    let mut manager = Manager::new().unwrap();
+    let keys: Vec<Key> = (0..32)
+        .map(|i: u8| key(&manager, CIPHERS[usize::from(i) % 3], i))
+        .collect();
+    let plain: Vec<Vec<u8>> = (0..32).map(|i: u8| vec![i; 100 + usize::from(i)]).collect();
+    let sealed: Vec<_> = keys
+        .iter()
+        .zip(&plain)
+        .map(|(key, plain)| run_one(&mut manager, key, Op::Seal, plain, Tag::empty(10)))
+        .collect();
+    let seals = |i: usize| i.is_multiple_of(2);
+    let mut packets: Vec<Vec<u8>> = (0..32)
+        .map(|i| if seals(i) { &plain[i] } else { &sealed[i].2 }.clone())
+        .collect();
+    let jobs = packets.iter_mut().enumerate().map(|(i, packet)| {
+        let (op, tag) = if seals(i) {
+            (Op::Seal, Tag::empty(10))
+        } else {
+            (Op::Open, sealed[i].1.unwrap())
+        };
+        job(&keys[i], op, packet, 12, tag)
+    });
+    let ends = run(&mut manager, jobs);
+    for (i, (outcome, made)) in ends.into_iter().enumerate() {
+        assert_eq!((outcome, made.is_some()), (Outcome::Done, seals(i)));
+        let expected = if seals(i) { &sealed[i].2 } else { &plain[i] };
+        assert_eq!(packets[i], *expected);
+    }
+}
+
+#[test]
+fn a_full_burst_takes_no_more() {
+    let mut manager = Manager::new().unwrap();
+    let key = key(&manager, Cipher::AesCm128, 5);
+    let mut packets = vec![[7; 40]; BURST + 1];
+    let mut burst = manager.burst();
+    for packet in &mut packets {
+        burst.push(job(&key, Op::Seal, packet, 12, Tag::empty(10)));
+    }
+    assert_eq!(burst.run().outcomes().count(), BURST);
+    assert_eq!(packets[BURST], [7; 40]);
 }
 
 #[test]

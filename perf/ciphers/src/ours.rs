@@ -72,7 +72,8 @@ fn seal(ciphers: &mut Ciphers, sender: &mut Sender<Key>, packet: &mut Vec<u8>) {
     plan.stage(packet);
     let tag = Tag::empty(plan.tag_len());
     let key = sender.key(Traffic::Rtp);
-    let job = job(key, Op::Seal, packet, plan.job(), tag);
+    let cipher = sender.job(&plan, packet);
+    let job = job(key, Op::Seal, packet, &cipher, tag);
     let sealed = ciphers.run([job]).tags().next().flatten();
     plan.finish(packet, sealed.expect("a tag").octets());
 }

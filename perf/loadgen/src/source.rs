@@ -262,10 +262,11 @@ impl Source {
                 return None;
             };
             let talker = talkers.get(ticket.talker as usize)?;
-            let key = talker.key(traffic)?;
+            let sender = talker.sender()?;
             let body = frame.get_mut(talker.headers_len()..).unwrap_or_default();
+            let (key, cipher) = (sender.key(traffic), sender.job(plan, body));
             let tag = Tag::empty(plan.tag_len());
-            Some(ciphers::job(key, Op::Seal, body, plan.job(), tag))
+            Some(ciphers::job(key, Op::Seal, body, &cipher, tag))
         });
         let mut sealed = self.ciphers.run(jobs).tags();
         let mut tags = ArrayVec::new();

@@ -109,9 +109,9 @@ impl Talker {
         self.headers_len() + clear + growth
     }
 
-    /// The key for the cipher jobs of a protocol.
-    pub(crate) fn key(&self, traffic: Traffic) -> Option<&Key> {
-        self.sender.as_ref().map(|sender| sender.key(traffic))
+    /// The context that seals what it sends; `None` where that is in clear.
+    pub(crate) const fn sender(&self) -> Option<&Sender<Key>> {
+        self.sender.as_ref()
     }
 
     /// Writes the next packet in clear into `frame`, which is as long as the protected one, and

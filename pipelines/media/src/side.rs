@@ -322,13 +322,18 @@ impl<K> Side<K> {
 
     /// Takes note of where a component's packets come from. Returns whether that is news.
     #[inline]
-    pub(crate) fn latch(&mut self, component: Component, source: SocketAddr) -> bool {
-        if self.inbound.latched[component] == Some(source) {
-            return false;
+    pub(crate) fn latch(&mut self, component: Component, source: &SocketAddr) -> bool {
+        let is_news = self.inbound.latched[component].as_ref() != Some(source);
+        if is_news {
+            self.move_to(component, *source);
         }
+        is_news
+    }
+
+    #[cold]
+    fn move_to(&mut self, component: Component, source: SocketAddr) {
         self.inbound.latched[component] = Some(source);
         self.find_way(component);
-        true
     }
 
     /// Where the peer said that it wants a component's packets.

@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use abi::records::StreamSide;
 use abi::{Now, Reason, Suite};
 use pipeline::{Endpoint, Leg, MediaKind, MediaPlan, PerLeg, SrtpParams};
-use srtp::{Config, Expand, OpenPlan, Receiver, Traffic};
+use srtp::{Config, Expand, OpenPlan, Receiver, Sender};
 
 use crate::Component;
 use crate::side::{NewContexts, Side};
@@ -111,11 +111,11 @@ impl<K> Stream<K> {
         receiver.map(|keyed| &keyed.context)
     }
 
-    /// The key to seal packets to a leg with; `None` while there is none.
+    /// The context that seals packets to a leg; `None` while there is no key.
     #[inline]
-    pub fn seal_key(&self, leg: Leg, traffic: Traffic) -> Option<&K> {
+    pub fn sender(&self, leg: Leg) -> Option<&Sender<K>> {
         let sender = self.sides[leg].outbound.sender.as_ref();
-        sender.map(|keyed| keyed.context.key(traffic))
+        sender.map(|keyed| &keyed.context)
     }
 
     /// Another way to open a packet that did not authenticate; see [`srtp::Receiver::retry`].

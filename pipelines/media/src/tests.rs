@@ -98,21 +98,28 @@ fn stream(plan: &MediaPlan) -> Stream<u32> {
     Stream::new(plan, local(), Config::default(), &mut Names(0)).unwrap()
 }
 
-fn origin(leg: Leg, component: Component, source: &str) -> Origin {
+const fn origin(leg: Leg, component: Component, source: &SocketAddr) -> Origin<'_> {
     Origin {
         leg,
         component,
-        source: addr(source),
+        source,
     }
 }
 
-/// From the client's phone, whose address was translated on the way.
-fn outside() -> Origin {
-    origin(Leg::Client, Component::Rtp, "198.51.100.99:61000")
+const fn v4([a, b, c, d]: [u8; 4], port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(a, b, c, d)), port)
 }
 
-fn inside() -> Origin {
-    origin(Leg::Server, Component::Rtp, "192.0.2.9:5000")
+/// Where the client's phone seems to be, whose address was translated on the way.
+const OUTSIDE: SocketAddr = v4([198, 51, 100, 99], 61_000);
+const INSIDE: SocketAddr = v4([192, 0, 2, 9], 5_000);
+
+const fn outside() -> Origin<'static> {
+    origin(Leg::Client, Component::Rtp, &OUTSIDE)
+}
+
+const fn inside() -> Origin<'static> {
+    origin(Leg::Server, Component::Rtp, &INSIDE)
 }
 
 fn rtp(seq: u16) -> Vec<u8> {
@@ -131,7 +138,7 @@ fn rtcp(index: u8) -> Vec<u8> {
 }
 
 /// Admits and accepts, as if any tag were right.
-fn pass(stream: &mut Stream<u32>, origin: Origin, packet: &[u8]) -> Result<Accepted, Reason> {
+fn pass(stream: &mut Stream<u32>, origin: Origin<'_>, packet: &[u8]) -> Result<Accepted, Reason> {
     let admission = stream.admit(origin, packet)?;
     stream.accept(origin, &admission, NOW)
 }
@@ -156,7 +163,9 @@ fn srtp_is_opened_one_way_and_sealed_the_other() {
     assert!(matches!(forward, Forward::Seal { growth: 10, .. }));
     assert_ne!(
         open_key(&stream, Leg::Client),
-        stream.seal_key(Leg::Client, Traffic::Rtp)
+        stream
+            .sender(Leg::Client)
+            .map(|sender| sender.key(Traffic::Rtp))
     );
 }
 
@@ -215,10 +224,7 @@ fn authentic_packet_shows_where_the_peer_is() {
     );
     let accepted = stream.accept(outside(), &admission, NOW);
     assert_eq!(accepted, Ok(Accepted { latched: true }));
-    assert_eq!(
-        destination(&stream, Leg::Server, Content::Rtp),
-        outside().source
-    );
+    assert_eq!(destination(&stream, Leg::Server, Content::Rtp), OUTSIDE);
     // RTCP has an address of its own.
     assert_eq!(
         destination(&stream, Leg::Server, Content::Rtcp),
@@ -232,17 +238,18 @@ fn authentic_packet_shows_where_the_peer_is() {
 fn late_packet_does_not_move_the_peer() {
     let mut stream = stream(&plan());
     pass(&mut stream, outside(), &rtp(5)).unwrap();
-    let elsewhere = origin(Leg::Client, Component::Rtp, "198.51.100.200:1000");
+    let elsewhere = origin(
+        Leg::Client,
+        Component::Rtp,
+        &const { v4([198, 51, 100, 200], 1_000) },
+    );
     let accepted = pass(&mut stream, elsewhere, &rtp(4));
     assert_eq!(accepted, Ok(Accepted { latched: false }));
-    assert_eq!(
-        destination(&stream, Leg::Server, Content::Rtp),
-        outside().source
-    );
+    assert_eq!(destination(&stream, Leg::Server, Content::Rtp), OUTSIDE);
     pass(&mut stream, elsewhere, &rtp(6)).unwrap();
     assert_eq!(
         destination(&stream, Leg::Server, Content::Rtp),
-        elsewhere.source
+        *elsewhere.source
     );
 }
 
@@ -250,13 +257,24 @@ fn late_packet_does_not_move_the_peer() {
 fn clear_media_comes_from_the_signalled_host_alone() {
     let mut stream = stream(&plan());
     for stranger in ["192.0.2.10:5000", "198.51.100.7:5000", "[2001:db8::9]:5000"] {
-        let refused = stream.admit(origin(Leg::Server, Component::Rtp, stranger), &rtp(1));
+        let refused = stream.admit(
+            origin(Leg::Server, Component::Rtp, &addr(stranger)),
+            &rtp(1),
+        );
         assert_eq!(refused, Err(Reason::MediaUnknownSource));
     }
     // Another port of that host will do until the signalled one is heard.
-    let other_port = origin(Leg::Server, Component::Rtp, "192.0.2.9:6000");
+    let other_port = origin(
+        Leg::Server,
+        Component::Rtp,
+        &const { v4([192, 0, 2, 9], 6_000) },
+    );
     pass(&mut stream, other_port, &rtp(1)).unwrap();
-    let third_port = origin(Leg::Server, Component::Rtp, "192.0.2.9:7000");
+    let third_port = origin(
+        Leg::Server,
+        Component::Rtp,
+        &const { v4([192, 0, 2, 9], 7_000) },
+    );
     assert_eq!(
         stream.admit(third_port, &rtp(2)),
         Err(Reason::MediaUnknownSource)
@@ -308,9 +326,17 @@ fn hold_stops_media_and_lets_reports_go_on() {
     let admission = stream.admit(inside(), &rtp(1)).unwrap();
     let forward = stream.forward(Leg::Server, &admission, &rtp(1), NOW);
     assert_eq!(forward, Err(Reason::MediaOnHold));
-    let report = origin(Leg::Client, Component::Rtcp, "198.51.100.99:61001");
+    let report = origin(
+        Leg::Client,
+        Component::Rtcp,
+        &const { v4([198, 51, 100, 99], 61_001) },
+    );
     assert!(pass(&mut stream, report, &rtcp(1)).is_ok());
-    let report = origin(Leg::Server, Component::Rtcp, "192.0.2.9:5001");
+    let report = origin(
+        Leg::Server,
+        Component::Rtcp,
+        &const { v4([192, 0, 2, 9], 5_001) },
+    );
     let admission = stream.admit(report, &rtcp(1)[..8]).unwrap();
     let forward = stream
         .forward(Leg::Server, &admission, &rtcp(1)[..8], NOW)
@@ -337,20 +363,18 @@ fn rtcp_finds_its_port_on_each_side() {
         (local().server.rtcp, addr("192.0.2.9:5001"), Component::Rtcp)
     );
     // What proved authentic on the shared port holds for both protocols.
-    assert_eq!(
-        destination(&stream, Leg::Server, Content::Rtcp),
-        outside().source
-    );
-    assert_eq!(
-        destination(&stream, Leg::Server, Content::Rtp),
-        outside().source
-    );
+    assert_eq!(destination(&stream, Leg::Server, Content::Rtcp), OUTSIDE);
+    assert_eq!(destination(&stream, Leg::Server, Content::Rtp), OUTSIDE);
 }
 
 #[test]
 fn malformed_reports_are_refused_on_their_way_out() {
     let mut stream = stream(&plan());
-    let report = origin(Leg::Server, Component::Rtcp, "192.0.2.9:5001");
+    let report = origin(
+        Leg::Server,
+        Component::Rtcp,
+        &const { v4([192, 0, 2, 9], 5_001) },
+    );
     let packet = [0x80, 201, 0, 9, 0, 0, 0, 1];
     let admission = stream.admit(report, &packet).unwrap();
     let forward = stream.forward(Leg::Server, &admission, &packet, NOW);
@@ -386,12 +410,14 @@ fn contexts_whose_keys_stay_keep_their_indices() {
         .unwrap();
     assert_eq!(stream.admit(outside(), &rtp(1)), Err(Reason::SrtpReplayed));
     assert_eq!(open_key(&stream, Leg::Client), Some(&1));
-    assert_eq!(stream.seal_key(Leg::Client, Traffic::Rtp), Some(&101));
-    // The side that did not move is still where its packets came from.
     assert_eq!(
-        destination(&stream, Leg::Server, Content::Rtp),
-        outside().source
+        stream
+            .sender(Leg::Client)
+            .map(|sender| sender.key(Traffic::Rtp)),
+        Some(&101)
     );
+    // The side that did not move is still where its packets came from.
+    assert_eq!(destination(&stream, Leg::Server, Content::Rtp), OUTSIDE);
     assert_eq!(
         destination(&stream, Leg::Client, Content::Rtp),
         addr("192.0.2.20:7000")
@@ -458,10 +484,7 @@ fn refused_update_changes_nothing() {
     }
     let changed = stream.update(&plan, Config::default(), &mut Names(0));
     assert_eq!(changed, Err(Reason::SdpBadCrypto));
-    assert_eq!(
-        destination(&stream, Leg::Server, Content::Rtp),
-        outside().source
-    );
+    assert_eq!(destination(&stream, Leg::Server, Content::Rtp), OUTSIDE);
     assert_eq!(stream.admit(outside(), &rtp(1)), Err(Reason::SrtpReplayed));
 }
 
@@ -507,9 +530,9 @@ proptest! {
             *octet = first | *octet & 0x0f;
         }
         for component in Component::BOTH {
-            for source in [outside().source, inside().source] {
+            for source in [OUTSIDE, INSIDE] {
                 for leg in Leg::BOTH {
-                    let origin = Origin { leg, component, source };
+                    let origin = origin(leg, component, &source);
                     if let Ok(admission) = stream.admit(origin, &packet) {
                         let _ = stream.forward(leg, &admission, &packet, NOW);
                         let _ = stream.accept(origin, &admission, NOW);

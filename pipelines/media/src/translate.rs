@@ -12,13 +12,13 @@ use crate::{Component, Stream, demux, rtcp};
 
 /// Where a packet came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Origin {
+pub struct Origin<'a> {
     /// From which leg.
     pub leg: Leg,
     /// To which of our ports on it.
     pub component: Component,
     /// The packet's source address.
-    pub source: SocketAddr,
+    pub source: &'a SocketAddr,
 }
 
 /// A packet that may pass if what is left to check proves right.
@@ -102,7 +102,7 @@ impl<K> Stream<K> {
     /// # Errors
     /// Why the packet is to be dropped.
     #[inline(always)]
-    pub fn admit(&self, origin: Origin, packet: &[u8]) -> Result<Admission, Reason> {
+    pub fn admit(&self, origin: Origin<'_>, packet: &[u8]) -> Result<Admission, Reason> {
         let side = &self.sides[origin.leg];
         let inbound = &side.inbound;
         if inbound.kind == MediaKind::Datagram {
@@ -132,7 +132,7 @@ impl<K> Stream<K> {
     #[inline]
     pub fn accept(
         &mut self,
-        origin: Origin,
+        origin: Origin<'_>,
         admission: &Admission,
         now: Now,
     ) -> Result<Accepted, Reason> {
@@ -236,11 +236,11 @@ impl<K> Stream<K> {
 impl<K> Side<K> {
     fn admit_clear(
         &self,
-        origin: Origin,
+        origin: Origin<'_>,
         traffic: Traffic,
         packet: &[u8],
     ) -> Result<Admission, Reason> {
-        if !self.may_come_from(origin.source, origin.component) {
+        if !self.may_come_from(*origin.source, origin.component) {
             return Err(Reason::MediaUnknownSource);
         }
         Ok(Admission::Clear(match traffic {
@@ -254,7 +254,7 @@ impl<K> Side<K> {
     }
 
     /// There is no protection for datagrams of other protocols, so a secure side has none.
-    fn admit_datagram(&self, origin: Origin) -> Result<Admission, Reason> {
+    fn admit_datagram(&self, origin: Origin<'_>) -> Result<Admission, Reason> {
         if self.inbound.secure {
             return Err(Reason::MediaNoKey);
         }
@@ -264,7 +264,7 @@ impl<K> Side<K> {
         if origin.component == Component::Rtcp {
             return Err(Reason::RtpUnknownDemux);
         }
-        if !self.may_come_from(origin.source, origin.component) {
+        if !self.may_come_from(*origin.source, origin.component) {
             return Err(Reason::MediaUnknownSource);
         }
         Ok(Admission::Clear(Content::Datagram))

@@ -8,8 +8,10 @@ use core::fmt;
 use abi::Suite;
 use zeroize::Zeroize;
 
+use crate::plan::Packet;
+use crate::rtcp::{CLEAR_LEN, WORD, Word};
 use crate::source::{Rules, Sources, WhenFull};
-use crate::{CipherJob, OpenPlan, SessionKey, SessionKeys, Span, Traffic, WindowSize};
+use crate::{CipherJob, SessionKey, SessionKeys, Span, Traffic, WindowSize};
 
 pub use receive::Receiver;
 pub use send::Sender;
@@ -150,15 +152,42 @@ impl<K> Half<K> {
         (self.salt ^ (u128::from(high) << 64 | u128::from(low))).to_be_bytes()
     }
 
-    /// The cipher's part of `plan`, of which the first `covered` octets are authenticated.
+    /// The cipher's part for an RTP packet.
     #[inline]
-    fn job(&self, is_aead: bool, plan: &OpenPlan, covered: u16) -> CipherJob {
+    fn rtp_job(&self, is_aead: bool, packet: &Packet) -> CipherJob {
+        let covered = if is_aead {
+            packet.clear_len
+        } else {
+            packet.plain_len + WORD
+        };
+        self.job(is_aead, packet, covered)
+    }
+
+    /// The cipher's part for an RTCP packet that starts with `octets`. What an AEAD suite covers of
+    /// an encrypted one stands in two places.
+    #[inline(never)]
+    fn rtcp_job(
+        &self,
+        is_aead: bool,
+        encrypted: bool,
+        packet: &Packet,
+        octets: &[u8],
+    ) -> CipherJob {
+        let is_split = is_aead && encrypted;
+        let covered = if is_split { 0 } else { packet.plain_len + WORD };
+        let clear = octets.first_chunk().filter(|_| is_split);
         CipherJob {
-            iv: self.iv(is_aead, plan.ssrc, plan.index),
-            cipher: Span {
-                start: plan.clear_len,
-                len: plan.plain_len.saturating_sub(plan.clear_len),
-            },
+            aad: clear.map(|clear| split_aad(*clear, Word::new(true, packet.index))),
+            ..self.job(is_aead, packet, covered)
+        }
+    }
+
+    /// The cipher's part for a packet of which the first `covered` octets are authenticated.
+    #[inline]
+    fn job(&self, is_aead: bool, packet: &Packet, covered: u16) -> CipherJob {
+        CipherJob {
+            iv: self.iv(is_aead, packet.ssrc, packet.index),
+            cipher: packet.payload(),
             auth: Span {
                 start: 0,
                 len: covered,
@@ -166,6 +195,13 @@ impl<K> Half<K> {
             aad: None,
         }
     }
+}
+
+/// The additional data of an encrypted SRTCP packet (RFC 7714 §9.2).
+#[inline]
+fn split_aad(clear: [u8; CLEAR_LEN], word: Word) -> [u8; 12] {
+    let ([a, b, c, d, e, f, g, h], [w, x, y, z]) = (clear, word.to_wire());
+    [a, b, c, d, e, f, g, h, w, x, y, z]
 }
 
 impl<K> Drop for Half<K> {

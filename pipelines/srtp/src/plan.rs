@@ -1,7 +1,5 @@
 //! What is to be done with one packet.
 
-use core::ops::Range;
-
 use crate::Traffic;
 use crate::rtcp::{WORD_LEN, Word};
 
@@ -12,24 +10,6 @@ pub struct Span {
     pub start: u16,
     /// Number of octets.
     pub len: u16,
-}
-
-impl Span {
-    /// The span from `start` to `end`; `None` if `end` is before it or past 65,535.
-    #[inline]
-    pub(crate) fn new(range: Range<usize>) -> Option<Self> {
-        let len = range.end.checked_sub(range.start)?;
-        u16::try_from(range.end).ok()?;
-        Some(Self {
-            start: u16::try_from(range.start).ok()?,
-            len: u16::try_from(len).ok()?,
-        })
-    }
-
-    #[inline]
-    const fn end(self) -> usize {
-        self.start as usize + self.len as usize
-    }
 }
 
 /// The cipher's part of a plan.
@@ -45,6 +25,28 @@ pub struct CipherJob {
     pub aad: Option<[u8; 12]>,
 }
 
+/// A packet as both directions number and cipher it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Packet {
+    pub(crate) index: u64,
+    pub(crate) ssrc: u32,
+    /// Octets at the start that are in clear.
+    pub(crate) clear_len: u16,
+    /// Octets without what protection adds.
+    pub(crate) plain_len: u16,
+}
+
+impl Packet {
+    /// What is encrypted, or would be.
+    #[inline]
+    pub(crate) const fn payload(&self) -> Span {
+        Span {
+            start: self.clear_len,
+            len: self.plain_len.saturating_sub(self.clear_len),
+        }
+    }
+}
+
 /// How to open, or only check, a packet that has arrived.
 ///
 /// [`OpenPlan::tag`] and [`crate::Receiver::job`], then [`OpenPlan::stage`] and the cipher job;
@@ -54,13 +56,9 @@ pub struct CipherJob {
 /// Small, since each packet in line holds one: what the ciphers need is made of it when they run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenPlan {
-    pub(crate) index: u64,
-    pub(crate) ssrc: u32,
+    pub(crate) packet: Packet,
     /// What the trailer takes the place of.
     pub(crate) original: u32,
-    /// Octets at the start that are in clear.
-    pub(crate) clear_len: u16,
-    pub(crate) plain_len: u16,
     pub(crate) tag_at: u16,
     pub(crate) tag_len: u8,
     pub(crate) traffic: Traffic,
@@ -95,14 +93,14 @@ impl OpenPlan {
     #[inline]
     #[must_use]
     pub fn plain_len(&self) -> usize {
-        usize::from(self.plain_len)
+        usize::from(self.packet.plain_len)
     }
 
     /// Octets that are encrypted, or would be.
     #[inline]
     #[must_use]
     pub fn payload_len(&self) -> usize {
-        usize::from(self.plain_len.saturating_sub(self.clear_len))
+        usize::from(self.packet.payload().len)
     }
 
     /// The packet's protocol.
@@ -117,8 +115,8 @@ impl OpenPlan {
     pub fn stage(&self, packet: &mut [u8]) {
         let word = match self.trailer {
             Trailer::None => return,
-            Trailer::Rollovers => rollovers(self.index),
-            Trailer::Word => Word::new(false, self.index).bits(),
+            Trailer::Rollovers => rollovers(self.packet.index),
+            Trailer::Word => Word::new(false, self.packet.index).bits(),
         };
         self.put_trailer(packet, word);
     }
@@ -133,10 +131,7 @@ impl OpenPlan {
 
     #[inline]
     fn put_trailer(&self, packet: &mut [u8], word: u32) {
-        let place = packet.get_mut(self.plain_len()..);
-        if let Some(place) = place.and_then(<[u8]>::first_chunk_mut) {
-            *place = word.to_be_bytes();
-        }
+        put(packet, self.plain_len(), &word.to_be_bytes());
     }
 }
 
@@ -148,45 +143,80 @@ pub(crate) fn rollovers(index: u64) -> u32 {
 
 /// How to protect a packet that is to be sent.
 ///
-/// The packet grows by [`crate::Sender::growth`] octets at its end; then [`SealPlan::stage`], the
-/// cipher job, and [`SealPlan::finish`] with the tag.
+/// The packet grows by [`crate::Sender::growth`] octets at its end; then [`SealPlan::stage`],
+/// [`crate::Sender::job`], and [`SealPlan::finish`] with the tag.
+///
+/// Small, for the same reason as [`OpenPlan`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SealPlan {
-    pub(crate) job: CipherJob,
-    pub(crate) tag_len: u8,
-    pub(crate) is_aead: bool,
-    /// The rollover counter or the SRTCP word. All but AEAD suites stage it after the payload.
-    pub(crate) word: [u8; WORD_LEN],
-    /// Whether the word is sent, as it is in SRTCP.
-    pub(crate) sends_word: bool,
+    pub(crate) packet: Packet,
     pub(crate) mki: [u8; 8],
     pub(crate) mki_len: u8,
+    pub(crate) tag_len: u8,
+    pub(crate) is_aead: bool,
+    pub(crate) traffic: Traffic,
 }
 
 impl SealPlan {
-    /// The cipher's part.
-    #[must_use]
-    pub const fn job(&self) -> &CipherJob {
-        &self.job
-    }
-
     /// Octets of the tag that the cipher is to make.
+    #[inline]
     #[must_use]
     pub const fn tag_len(&self) -> u8 {
         self.tag_len
     }
 
-    /// Puts what must be authenticated with the grown packet into its place.
-    pub fn stage(&self, packet: &mut [u8]) {
-        if !self.is_aead {
-            put(packet, self.job.cipher.end(), &self.word);
+    /// The packet's protocol.
+    #[inline]
+    #[must_use]
+    pub const fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    #[inline]
+    fn plain_len(&self) -> usize {
+        usize::from(self.packet.plain_len)
+    }
+
+    /// The rollover counter or the SRTCP word. All but AEAD suites stage it after the payload.
+    #[inline]
+    fn word(&self) -> [u8; WORD_LEN] {
+        match self.traffic {
+            Traffic::Rtp => rollovers(self.packet.index).to_be_bytes(),
+            Traffic::Rtcp => Word::new(true, self.packet.index).to_wire(),
         }
     }
 
-    /// Completes the packet: the SRTCP word, the MKI and the tag, in the suite's order
-    /// (RFC 3711 §3.1, §3.4; RFC 7714 §7, §9).
+    /// Puts what must be authenticated with the grown packet into its place.
+    #[inline]
+    pub fn stage(&self, packet: &mut [u8]) {
+        if !self.is_aead {
+            put(packet, self.plain_len(), &self.word());
+        }
+    }
+
+    /// Completes the packet with its tag and what else follows it.
+    #[inline]
     pub fn finish(&self, packet: &mut [u8], tag: &[u8]) {
-        let word: &[u8] = if self.sends_word { &self.word } else { &[] };
+        let at = self.plain_len();
+        if self.traffic == Traffic::Rtcp || self.mki_len > 0 {
+            return self.finish_parts(packet, at, tag);
+        }
+        // The usual lengths are written in one go.
+        match <&[u8; 10]>::try_from(tag) {
+            Ok(tag) => put(packet, at, tag),
+            Err(_) => put_slice(packet, at, tag),
+        }
+    }
+
+    /// The SRTCP word, the MKI and the tag, in the suite's order (RFC 3711 §3.1, §3.4; RFC 7714
+    /// §7, §9).
+    #[cold]
+    fn finish_parts(&self, packet: &mut [u8], mut at: usize, tag: &[u8]) {
+        let word = self.word();
+        let word: &[u8] = match self.traffic {
+            Traffic::Rtp => &[],
+            Traffic::Rtcp => &word,
+        };
         let mki = self
             .mki
             .get(..usize::from(self.mki_len))
@@ -196,16 +226,24 @@ impl SealPlan {
         } else {
             [word, mki, tag]
         };
-        let mut at = self.job.cipher.end();
         for part in parts {
-            put(packet, at, part);
+            put_slice(packet, at, part);
             at += part.len();
         }
     }
 }
 
 /// Copies `octets` into the packet, or nothing where they do not fit.
-fn put(packet: &mut [u8], at: usize, octets: &[u8]) {
+#[inline]
+fn put<const N: usize>(packet: &mut [u8], at: usize, octets: &[u8; N]) {
+    let place = packet.get_mut(at..);
+    if let Some(place) = place.and_then(<[u8]>::first_chunk_mut) {
+        *place = *octets;
+    }
+}
+
+/// The same for any number of them.
+fn put_slice(packet: &mut [u8], at: usize, octets: &[u8]) {
     if let Some(place) = packet.get_mut(at..at + octets.len()) {
         place.copy_from_slice(octets);
     }

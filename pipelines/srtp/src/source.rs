@@ -123,14 +123,16 @@ impl Sources {
             Some(first) if first.ssrc == ssrc => first.accept(index, rules.window, now),
             Some(_) => self.accept_other(ssrc, index, rules, now),
             None => {
-                self.first = Some(Source::new(
-                    ssrc,
-                    Window::starting_at(index, rules.window),
-                    now,
-                ));
+                self.begin(ssrc, index, rules, now);
                 Ok(true)
             }
         }
+    }
+
+    #[cold]
+    fn begin(&mut self, ssrc: u32, index: u64, rules: Rules, now: Now) {
+        let window = Window::starting_at(index, rules.window);
+        self.first = Some(Source::new(ssrc, window, now));
     }
 
     #[inline(never)]

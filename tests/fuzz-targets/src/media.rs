@@ -226,7 +226,7 @@ pub(crate) fn media_stream(data: &[u8]) {
             } else {
                 Component::Rtcp
             },
-            source: address(10, 20_000 + u16::from(step >> 6)),
+            source: &address(10, 20_000 + u16::from(step >> 6)),
         };
         let mut packet = input.piece().to_vec();
         let passed = pass(&mut stream, origin, step & 4 != 0, &mut packet, now);
@@ -242,7 +242,7 @@ pub(crate) fn media_stream(data: &[u8]) {
 /// The way of one packet, as a worker drives it.
 fn pass(
     stream: &mut Stream<()>,
-    origin: Origin,
+    origin: Origin<'_>,
     authentic: bool,
     packet: &mut Vec<u8>,
     now: Now,

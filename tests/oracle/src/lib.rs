@@ -68,7 +68,8 @@ impl Ciphers {
         packet.resize(packet.len() + sender.growth(traffic), 0);
         plan.stage(packet);
         let tag = Tag::empty(plan.tag_len());
-        let job = job(sender.key(traffic), Op::Seal, packet, plan.job(), tag);
+        let cipher = sender.job(&plan, packet);
+        let job = job(sender.key(traffic), Op::Seal, packet, &cipher, tag);
         let mut burst = self.0.burst();
         burst.push(job);
         let sealed = burst.run().tags().next().flatten();

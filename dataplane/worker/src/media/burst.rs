@@ -13,7 +13,7 @@ use pipeline::Leg;
 use srtp::SealPlan;
 use wire::{BURST, Frame};
 
-use super::ciphers::{retry, traffic};
+use super::ciphers::retry;
 use super::line::{Prefetch, Step, Waiting};
 use super::{MediaEngine, Open, stream_at};
 
@@ -96,22 +96,22 @@ impl<F: Frame> MediaEngine<F> {
             if waiting.step == Step::Refused {
                 continue;
             }
-            let origin = waiting.origin();
             let Some(open) = stream_at(&mut self.streams, waiting.place.slot) else {
                 counters.refuse(Reason::MediaNoSession);
                 waiting.step = Step::Refused;
                 continue;
             };
-            match open.stream.admit(origin, waiting.frame.data()) {
+            match open.stream.admit(waiting.origin(), waiting.frame.data()) {
                 Ok(admission) => waiting.admission = Some(admission),
                 Err(reason) => {
                     waiting.refuse(open, reason, counters);
                     continue;
                 }
             }
-            open.stream.fetch_sender(origin.leg, &Prefetch);
+            let leg = waiting.place.leg;
+            open.stream.fetch_sender(leg, &Prefetch);
             if let Some(Admission::Open(plan) | Admission::Check(plan)) = &waiting.admission
-                && let Some(receiver) = open.stream.receiver(origin.leg)
+                && let Some(receiver) = open.stream.receiver(leg)
             {
                 receiver.key(plan.traffic()).prefetch(plan.payload_len());
             }
@@ -128,6 +128,9 @@ impl<F: Frame> MediaEngine<F> {
     ) {
         let mut opened = opened.iter();
         for waiting in &mut self.line {
+            if waiting.step != Step::Arrived {
+                continue;
+            }
             let opening = waiting.opening();
             let opening = opening.map(|(op, plan, _)| (op, plan.plain_len()));
             let is_authentic = opening.is_none() || opened.next() == Some(&Outcome::Done);
@@ -149,16 +152,10 @@ impl<F: Frame> MediaEngine<F> {
                 Some(_) => waiting.unstage(),
                 None => {}
             }
-            let origin = waiting.origin();
-            let Waiting {
-                step: Step::Arrived,
-                admission: Some(admission),
-                ..
-            } = waiting
-            else {
+            let Some(admission) = &waiting.admission else {
                 continue;
             };
-            match open.stream.accept(origin, admission, now) {
+            match open.stream.accept(waiting.origin(), admission, now) {
                 Ok(accepted) => totals.latched += u64::from(accepted.latched),
                 Err(reason) => waiting.refuse(open, reason, counters),
             }
@@ -195,8 +192,8 @@ impl<F: Frame> MediaEngine<F> {
                     plan.stage(frame.data_mut());
                     plans.push(plan);
                     waiting.step = Step::Sealing;
-                    if let Some(key) = open.stream.seal_key(leg.other(), traffic(waiting.content)) {
-                        key.prefetch(waiting.octets);
+                    if let Some(sender) = open.stream.sender(leg.other()) {
+                        sender.key(plan.traffic()).prefetch(waiting.octets);
                     }
                 }
                 Ok(Forward::Seal { .. }) => waiting.refuse(open, Reason::NoBuffer, counters),

@@ -4,8 +4,8 @@ use abi::counters::Counters;
 use abi::{Now, Reason, Suite};
 use arrayvec::ArrayVec;
 use crypto::{Burst, Cipher, CryptoError, Job, Key, Manager, Op, Outcome, Span, Tag};
-use media::{Admission, Content};
-use srtp::{CipherJob, Expand, OpenPlan, Receiver, SealPlan, SessionKey, Traffic};
+use media::Admission;
+use srtp::{CipherJob, Expand, OpenPlan, Receiver, SealPlan, Sender, SessionKey, Traffic};
 use wire::{BURST, Frame};
 
 use super::burst::Totals;
@@ -98,6 +98,30 @@ fn push_opening_rtcp<'p>(
     push_opening(burst, receiver, op, plan, packet);
 }
 
+/// Puts in the job that seals a staged packet.
+#[inline(always)]
+fn push_sealing<'p>(
+    burst: &mut Burst<'_, 'p>,
+    sender: &'p Sender<Key>,
+    plan: &SealPlan,
+    packet: &'p mut [u8],
+) {
+    let cipher = sender.job(plan, packet);
+    let (key, tag) = (sender.key(plan.traffic()), Tag::empty(plan.tag_len()));
+    burst.push(job(key, Op::Seal, packet, &cipher, tag));
+}
+
+/// The same for RTCP, out of line for the same reason.
+#[inline(never)]
+fn push_sealing_rtcp<'p>(
+    burst: &mut Burst<'_, 'p>,
+    sender: &'p Sender<Key>,
+    plan: &SealPlan,
+    packet: &'p mut [u8],
+) {
+    push_sealing(burst, sender, plan, packet);
+}
+
 impl<F: Frame> MediaEngine<F> {
     /// Verifies and decrypts what has to be. The outcomes are those of the packets to be opened, in
     /// line's order.
@@ -136,16 +160,17 @@ impl<F: Frame> MediaEngine<F> {
         let mut burst = self.ciphers.burst();
         let sealing = self.line.iter_mut().filter(|waiting| waiting.is_sealing());
         for (waiting, plan) in sealing.zip(plans) {
-            let (leg, traffic) = (waiting.place.leg, traffic(waiting.content));
-            let open = self.streams.get(waiting.place.slot as usize);
-            let open = open.and_then(Option::as_ref);
-            // Forwarding found the key; without it no tag would follow in its place.
-            let Some(key) = open.and_then(|open| open.stream.seal_key(leg.other(), traffic)) else {
+            let Place { slot, leg, .. } = waiting.place;
+            let open = self.streams.get(slot as usize).and_then(Option::as_ref);
+            // Forwarding found the sender; without it no tag would follow in its place.
+            let Some(sender) = open.and_then(|open| open.stream.sender(leg.other())) else {
                 break;
             };
-            let tag = Tag::empty(plan.tag_len());
             let packet = waiting.frame.data_mut();
-            burst.push(job(key, Op::Seal, packet, plan.job(), tag));
+            match plan.traffic() {
+                Traffic::Rtp => push_sealing(&mut burst, sender, plan, packet),
+                Traffic::Rtcp => push_sealing_rtcp(&mut burst, sender, plan, packet),
+            }
         }
         let mut sealed = plans.iter().zip(burst.run().tags());
         for waiting in self.line.iter_mut().filter(|waiting| waiting.is_sealing()) {
@@ -192,12 +217,4 @@ pub(super) fn retry<F: Frame>(
     let mut burst = ciphers.burst();
     push_opening(&mut burst, receiver, op, &plan, frame.data_mut());
     burst.run().outcomes().next() == Some(Outcome::Done)
-}
-
-/// The protocol whose key protects a packet; datagrams are never protected.
-pub(super) const fn traffic(content: Content) -> Traffic {
-    match content {
-        Content::Rtcp => Traffic::Rtcp,
-        Content::Rtp | Content::Datagram => Traffic::Rtp,
-    }
 }

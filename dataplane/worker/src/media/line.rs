@@ -46,12 +46,12 @@ pub(super) enum Step {
 }
 
 impl<F> Waiting<F> {
-    pub(super) const fn origin(&self) -> Origin {
+    pub(super) const fn origin(&self) -> Origin<'_> {
         let Place { leg, component, .. } = self.place;
         Origin {
             leg,
             component,
-            source: self.source,
+            source: &self.source,
         }
     }
 

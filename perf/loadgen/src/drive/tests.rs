@@ -105,7 +105,8 @@ impl Proxy {
             plan.stage(&mut body);
             let tag = Tag::empty(plan.tag_len());
             let key = sender.key(traffic);
-            let tag = run(&mut self.ciphers, key, Op::Seal, &mut body, plan.job(), tag)?;
+            let cipher = sender.job(&plan, &body);
+            let tag = run(&mut self.ciphers, key, Op::Seal, &mut body, &cipher, tag)?;
             plan.finish(&mut body, tag.octets());
         }
         let above = u16::from(report);

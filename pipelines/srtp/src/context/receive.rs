@@ -6,9 +6,9 @@ use abi::{Now, Reason, Suite};
 
 use super::{Config, Expand, Half, Mki, Params};
 use crate::index::estimate;
-use crate::plan::Trailer;
+use crate::plan::{Packet, Trailer};
 use crate::profile::{Parts, Tail};
-use crate::rtcp::{self, CLEAR, CLEAR_LEN, WORD, Word};
+use crate::rtcp::{self, CLEAR, Word};
 use crate::source::{Rules, WhenFull};
 use crate::{CipherJob, Header, OpenPlan, Traffic};
 
@@ -114,11 +114,13 @@ impl<K> Receiver<K> {
             is_aead, tag_len, ..
         } = self.rtp_tail;
         Ok(OpenPlan {
-            index,
-            ssrc: header.ssrc,
+            packet: Packet {
+                index,
+                ssrc: header.ssrc,
+                clear_len,
+                plain_len: parts.body,
+            },
             original: word_at(packet, parts.body),
-            clear_len,
-            plain_len: parts.body,
             tag_at: parts.tag,
             tag_len,
             traffic: Traffic::Rtp,
@@ -147,11 +149,13 @@ impl<K> Receiver<K> {
         let known = self.rest.rtcp.sources.known(ssrc);
         known.check(index, self.rules.window)?;
         Ok(OpenPlan {
-            index,
-            ssrc,
+            packet: Packet {
+                index,
+                ssrc,
+                clear_len: if word.encrypted { CLEAR } else { parts.body },
+                plain_len: parts.body,
+            },
             original: word_at(packet, parts.body),
-            clear_len: if word.encrypted { CLEAR } else { parts.body },
-            plain_len: parts.body,
             tag_at: parts.tag,
             tag_len,
             traffic: Traffic::Rtcp,
@@ -170,29 +174,13 @@ impl<K> Receiver<K> {
     #[inline(always)]
     pub fn job(&self, plan: &OpenPlan, packet: &[u8]) -> CipherJob {
         match plan.traffic {
-            Traffic::Rtp => {
-                let is_aead = self.rtp_tail.is_aead;
-                let covered = if is_aead {
-                    plan.clear_len
-                } else {
-                    plan.plain_len + WORD
-                };
-                self.rtp.job(is_aead, plan, covered)
+            Traffic::Rtp => self.rtp.rtp_job(self.rtp_tail.is_aead, &plan.packet),
+            Traffic::Rtcp => {
+                let is_aead = self.rest.rtcp_tail.is_aead;
+                let encrypted = plan.trailer == Trailer::None;
+                let rtcp = &self.rest.rtcp;
+                rtcp.rtcp_job(is_aead, encrypted, &plan.packet, packet)
             }
-            Traffic::Rtcp => self.rtcp_job(plan, packet),
-        }
-    }
-
-    #[inline(never)]
-    fn rtcp_job(&self, plan: &OpenPlan, packet: &[u8]) -> CipherJob {
-        let is_aead = self.rest.rtcp_tail.is_aead;
-        let is_split = is_aead && plan.trailer == Trailer::None;
-        let covered = if is_split { 0 } else { plan.plain_len + WORD };
-        let job = self.rest.rtcp.job(is_aead, plan, covered);
-        let clear = packet.first_chunk().filter(|_| is_split);
-        CipherJob {
-            aad: clear.map(|clear| split_aad(*clear, Word::new(true, plan.index))),
-            ..job
         }
     }
 
@@ -203,7 +191,12 @@ impl<K> Receiver<K> {
     /// are counted, so that forged sources cost no more than a few of them a second. The packet
     /// must be unstaged.
     pub fn retry(&mut self, failed: &OpenPlan, packet: &[u8], now: Now) -> Option<OpenPlan> {
-        let unknown = self.rtp.sources.known(failed.ssrc).highest().is_none();
+        let unknown = self
+            .rtp
+            .sources
+            .known(failed.packet.ssrc)
+            .highest()
+            .is_none();
         if failed.traffic == Traffic::Rtcp || failed.tries > 0 || !unknown {
             return None;
         }
@@ -212,16 +205,19 @@ impl<K> Receiver<K> {
             .rest
             .earlier
             .iter()
-            .find(|&&(ssrc, _)| ssrc == failed.ssrc);
+            .find(|&&(ssrc, _)| ssrc == failed.packet.ssrc);
         let index = match earlier {
             Some(&(_, highest)) => estimate(highest, header.seq)?,
             None => 1 << 16 | u64::from(header.seq),
         };
-        if index == failed.index || !self.rest.trials.take(now) {
+        if index == failed.packet.index || !self.rest.trials.take(now) {
             return None;
         }
         Some(OpenPlan {
-            index,
+            packet: Packet {
+                index,
+                ..failed.packet
+            },
             tries: 1,
             ..*failed
         })
@@ -239,7 +235,8 @@ impl<K> Receiver<K> {
             Traffic::Rtp => &mut self.rtp,
             Traffic::Rtcp => &mut self.rest.rtcp,
         };
-        half.sources.accept(plan.ssrc, plan.index, self.rules, now)
+        let Packet { ssrc, index, .. } = plan.packet;
+        half.sources.accept(ssrc, index, self.rules, now)
     }
 
     #[inline]
@@ -288,11 +285,4 @@ impl Trials {
 fn word_at(packet: &[u8], at: u16) -> u32 {
     let octets = packet.get(usize::from(at)..).and_then(<[u8]>::first_chunk);
     octets.map_or(0, |octets| u32::from_be_bytes(*octets))
-}
-
-/// The additional data of an encrypted SRTCP packet (RFC 7714 §9.2).
-#[inline]
-pub(super) fn split_aad(clear: [u8; CLEAR_LEN], word: Word) -> [u8; 12] {
-    let ([a, b, c, d, e, f, g, h], [w, x, y, z]) = (clear, word.to_wire());
-    [a, b, c, d, e, f, g, h, w, x, y, z]
 }

@@ -4,14 +4,13 @@ use core::fmt;
 
 use abi::{Now, Reason, Suite};
 
-use super::receive::split_aad;
 use super::{Config, Expand, Half, Mki, Params};
 use crate::index::estimate;
-use crate::plan::rollovers;
+use crate::plan::Packet;
 use crate::profile::Tail;
-use crate::rtcp::{self, CLEAR_LEN, INDEX_MAX, WORD_LEN, Word};
+use crate::rtcp::{self, CLEAR_LEN, INDEX_MAX, WORD};
 use crate::source::{Rules, WhenFull};
-use crate::{CipherJob, Header, SealPlan, Span, Traffic};
+use crate::{CipherJob, Header, SealPlan, Traffic};
 
 /// Packets that we protect under one key.
 ///
@@ -108,9 +107,8 @@ impl<K> Sender<K> {
     #[inline]
     fn plan_rtp(&mut self, packet: &[u8], now: Now) -> Result<SealPlan, Reason> {
         let Header { seq, ssrc, len } = Header::parse(packet)?;
-        let (cipher, auth) = self
-            .spans(len, packet, len)
-            .ok_or(Reason::RtpInvalidLength)?;
+        let lengths = lengths(len, packet);
+        let (clear_len, plain_len) = lengths.ok_or(Reason::RtpInvalidLength)?;
         let left = self
             .rtp_packets_left
             .checked_sub(1)
@@ -125,79 +123,73 @@ impl<K> Sender<K> {
             _ => Reason::SrtpIndexReused,
         })?;
         self.rtp_packets_left = left;
-        let iv = self.rtp.iv(self.rtp_tail.is_aead, ssrc, index);
         Ok(self.seal(
             Traffic::Rtp,
-            CipherJob {
-                iv,
-                cipher,
-                auth,
-                aad: None,
+            Packet {
+                index,
+                ssrc,
+                clear_len,
+                plain_len,
             },
-            rollovers(index).to_be_bytes(),
         ))
     }
 
     fn plan_rtcp(&mut self, packet: &[u8]) -> Result<SealPlan, Reason> {
         let ssrc = rtcp::sender(packet)?;
-        let clear = *packet.first_chunk().ok_or(Reason::RtcpInvalidLength)?;
-        let spans = self.spans(CLEAR_LEN, packet, 0);
-        let (cipher, auth) = spans.ok_or(Reason::RtcpInvalidLength)?;
+        let lengths = lengths(CLEAR_LEN, packet);
+        let (clear_len, plain_len) = lengths.ok_or(Reason::RtcpInvalidLength)?;
         if self.rest.packets >= self.rest.packets_max {
             return Err(Reason::SrtpKeyExhausted);
         }
         // The first packet has index 1, as libsrtp's has: RFC 3711 §3.4 can be read both ways.
-        let word = Word {
-            encrypted: true,
-            index: self.rest.packets + 1,
-        };
-        let mut aad = None;
-        if self.rtp_tail.is_aead {
-            aad = Some(split_aad(clear, word));
-        }
         self.rest.packets += 1;
-        let iv = self
-            .rest
-            .rtcp
-            .iv(self.rtp_tail.is_aead, ssrc, u64::from(word.index));
         Ok(self.seal(
             Traffic::Rtcp,
-            CipherJob {
-                iv,
-                cipher,
-                auth,
-                aad,
+            Packet {
+                index: self.rest.packets.into(),
+                ssrc,
+                clear_len,
+                plain_len,
             },
-            word.to_wire(),
         ))
     }
 
-    /// What is encrypted and what is authenticated; `None` if the packet would grow too long.
     #[inline]
-    fn spans(&self, clear: usize, packet: &[u8], aad_len: usize) -> Option<(Span, Span)> {
-        let covered = if self.rtp_tail.is_aead {
-            aad_len
-        } else {
-            packet.len() + WORD_LEN
-        };
-        Some((Span::new(clear..packet.len())?, Span::new(0..covered)?))
-    }
-
-    #[inline]
-    fn seal(&self, traffic: Traffic, job: CipherJob, word: [u8; WORD_LEN]) -> SealPlan {
+    fn seal(&self, traffic: Traffic, packet: Packet) -> SealPlan {
         let Tail {
             is_aead, tag_len, ..
         } = self.tail(traffic);
         SealPlan {
-            job,
-            tag_len,
-            is_aead,
-            word,
-            sends_word: traffic == Traffic::Rtcp,
+            packet,
             mki: self.mki.map_or([0; 8], |mki| mki.octets),
             mki_len: self.mki.map_or(0, |mki| mki.len),
+            tag_len,
+            is_aead,
+            traffic,
         }
     }
+
+    /// The cipher's part of a plan for `packet`, which is staged.
+    #[inline(always)]
+    pub fn job(&self, plan: &SealPlan, packet: &[u8]) -> CipherJob {
+        match plan.traffic {
+            Traffic::Rtp => self.rtp.rtp_job(plan.is_aead, &plan.packet),
+            Traffic::Rtcp => {
+                let rtcp = &self.rest.rtcp;
+                rtcp.rtcp_job(plan.is_aead, true, &plan.packet, packet)
+            }
+        }
+    }
+}
+
+/// The octets of a packet that stay clear, and all of them; `None` if it begins with fewer or
+/// would grow too long.
+#[inline]
+fn lengths(clear: usize, packet: &[u8]) -> Option<(u16, u16)> {
+    let all = u16::try_from(packet.len()).ok()?;
+    all.checked_add(WORD)?;
+    let clear = u16::try_from(clear).ok().filter(|&clear| clear <= all)?;
+    Some((clear, all))
 }
 
 impl<K> fmt::Debug for Sender<K> {

@@ -80,7 +80,7 @@ fn plan(receiver: &Receiver<()>, ssrc: u32, seq: u16) -> Result<OpenPlan, Reason
 fn receive(receiver: &mut Receiver<()>, ssrc: u32, seq: u16) -> Result<u64, Reason> {
     let plan = plan(receiver, ssrc, seq)?;
     receiver.commit(&plan, NOW)?;
-    Ok(plan.index)
+    Ok(plan.packet.index)
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn nothing_is_remembered_before_commit() {
     let mut receiver = receiver();
     for seq in [7, 7, 40_000] {
         let plan = plan(&receiver, 1, seq).unwrap();
-        assert_eq!(plan.index, u64::from(seq));
+        assert_eq!(plan.packet.index, u64::from(seq));
     }
     assert_eq!(receive(&mut receiver, 1, 7), Ok(7));
     assert_eq!(plan(&receiver, 1, 7), Err(Reason::SrtpReplayed));
@@ -169,14 +169,14 @@ fn unknown_source_past_a_wrap_gets_a_second_attempt() {
     let packet = rtp(1, 3, 10);
     let first = plan(&receiver, 1, 3).unwrap();
     let second = receiver.retry(&first, &packet, NOW).unwrap();
-    assert_eq!((first.index, second.index), (3, 0x1_0003));
+    assert_eq!((first.packet.index, second.packet.index), (3, 0x1_0003));
     let iv = |plan| receiver.job(plan, &packet).iv;
     assert_ne!(iv(&first), iv(&second));
     assert_eq!(receiver.retry(&second, &packet, NOW), None);
     receiver.commit(&second, NOW).unwrap();
     // Now the source is known, and a forged packet gets one attempt.
     let forged = plan(&receiver, 1, 4).unwrap();
-    assert_eq!(forged.index, 0x1_0004);
+    assert_eq!(forged.packet.index, 0x1_0004);
     assert_eq!(receiver.retry(&forged, &rtp(1, 4, 10), NOW), None);
 }
 
@@ -201,12 +201,15 @@ fn after_a_new_key_the_rollover_counter_may_go_on_or_start_anew() {
     for seq in [0xf000_u16, 0x6000, 0xc000, 0x1000] {
         receive(&mut old, 1, seq).unwrap();
     }
-    assert_eq!(plan(&old, 1, 0x1001).unwrap().index, 0x2_1001);
+    assert_eq!(plan(&old, 1, 0x1001).unwrap().packet.index, 0x2_1001);
     let mut new = receiver();
     new.follow(&old);
     let anew = plan(&new, 1, 0x1001).unwrap();
     let going_on = new.retry(&anew, &rtp(1, 0x1001, 10), NOW).unwrap();
-    assert_eq!((anew.index, going_on.index), (0x1001, 0x2_1001));
+    assert_eq!(
+        (anew.packet.index, going_on.packet.index),
+        (0x1001, 0x2_1001)
+    );
 }
 
 #[test]
@@ -235,6 +238,12 @@ fn short_packets_are_refused_and_the_shortest_accepted() {
             );
         }
     }
+}
+
+#[test]
+fn plans_are_half_a_cache_line() {
+    assert!(size_of::<OpenPlan>() <= 32);
+    assert!(size_of::<crate::SealPlan>() <= 32);
 }
 
 /// Seals a packet with a tag of `0xee` and returns it.
@@ -271,7 +280,8 @@ fn receiver_plans_the_job_that_the_sender_planned() {
             let mut sender = sender_with(suite, mki, Config::default());
             let receiver = receiver_with(suite, mki, Config::default());
             for (traffic, clear) in [(Traffic::Rtp, rtp(9, 77, 0)), (Traffic::Rtcp, rtcp(9))] {
-                let job = *sender.plan(traffic, &clear, NOW).unwrap().job();
+                let planned = sender.plan(traffic, &clear, NOW).unwrap();
+                let job = sender.job(&planned, &clear);
                 let mut sender = sender_with(suite, mki, Config::default());
                 let mut sealed = seal(&mut sender, traffic, &clear);
                 let arrived = sealed.clone();
@@ -346,13 +356,8 @@ fn sender_follows_the_source_through_a_wrap() {
     let mut sender = sender();
     let mut ivs = Vec::new();
     for seq in [0xfffe_u16, 0, 0xffff, 1] {
-        ivs.push(
-            sender
-                .plan(Traffic::Rtp, &rtp(1, seq, 0), NOW)
-                .unwrap()
-                .job()
-                .iv,
-        );
+        let plan = sender.plan(Traffic::Rtp, &rtp(1, seq, 0), NOW).unwrap();
+        ivs.push(sender.job(&plan, &[]).iv);
     }
     let mut receiver = receiver();
     for (seq, iv) in [0xfffe_u16, 0, 0xffff, 1].into_iter().zip(ivs) {
@@ -426,7 +431,7 @@ proptest! {
                 prop_assert_eq!(&octets, &arrived);
             }
             if let Ok(plan) = sender.plan(traffic, &octets, NOW) {
-                let job = plan.job();
+                let job = sender.job(&plan, &octets);
                 let grown = octets.len() + sender.growth(traffic);
                 prop_assert_eq!(usize::from(job.cipher.start + job.cipher.len), octets.len());
                 prop_assert!(usize::from(job.auth.start + job.auth.len) <= grown);
