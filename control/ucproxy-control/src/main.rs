@@ -31,6 +31,7 @@ use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 
 use clap::Parser;
+use nix::sys::prctl::set_thp_disable;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tracing_subscriber::EnvFilter;
@@ -69,6 +70,8 @@ enum Event {
 }
 
 fn main() -> ExitCode {
+    // Huge pages are for the data plane's sessions; here each would hold a few kilobytes.
+    let small_pages = set_thp_disable(true);
     let args = Args::parse();
     let filter = EnvFilter::try_from_env("UCPROXY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let logs = tracing_subscriber::fmt()
@@ -79,6 +82,9 @@ fn main() -> ExitCode {
         logs.json().init();
     } else {
         logs.init();
+    }
+    if let Err(error) = small_pages {
+        tracing::warn!(%error, "memory comes in huge pages");
     }
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,6 @@
 //! The flow table of one worker.
 
 use abi::Reason;
-use shm::LargeSlice;
 
 use crate::{FlowId, FlowKey, HashSeed};
 
@@ -92,11 +91,11 @@ struct Lookup {
 /// An open-addressing index of one-line buckets points at one-line entries, so a lookup reads
 /// two lines that nothing else shares. [`FlowTable::get_burst`] reads them for a whole burst at
 /// once: at a million flows both lines miss the caches, and waiting for 32 misses together costs
-/// little more than waiting for one. Huge pages spare each miss a walk through the page tables.
+/// little more than waiting for one.
 #[derive(Debug)]
 pub struct FlowTable {
-    buckets: LargeSlice<Bucket>,
-    entries: LargeSlice<Entry>,
+    buckets: Box<[Bucket]>,
+    entries: Box<[Entry]>,
     bucket_mask: u32,
     first_free: u32,
     len: u32,
@@ -126,17 +125,14 @@ impl FlowTable {
         let capacity = capacity.clamp(1, 1 << 28);
         // Lanes are at most half full, which keeps overflowing buckets to one in fifty.
         let buckets = (capacity.saturating_mul(2)).div_ceil(8).next_power_of_two();
-        let entry = |index: usize| Entry {
+        let entry = |next| Entry {
             key: FlowKey::NONE,
             generation: 0,
-            next_free: u32::try_from(index + 1)
-                .ok()
-                .filter(|&next| next < capacity)
-                .unwrap_or(NIL),
+            next_free: if next < capacity { next } else { NIL },
         };
         Self {
-            buckets: LargeSlice::from_fn(buckets as usize, |_| Bucket::EMPTY),
-            entries: LargeSlice::from_fn(capacity as usize, entry),
+            buckets: vec![Bucket::EMPTY; buckets as usize].into_boxed_slice(),
+            entries: (1..=capacity).map(entry).collect(),
             bucket_mask: buckets - 1,
             first_free: 0,
             len: 0,
@@ -158,7 +154,7 @@ impl FlowTable {
 
     /// Number of flows that fit.
     #[must_use]
-    pub fn capacity(&self) -> usize {
+    pub const fn capacity(&self) -> usize {
         self.entries.len()
     }
 

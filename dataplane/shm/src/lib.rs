@@ -1,20 +1,19 @@
-//! Memory that the processes share, memory that none may see, and memory for large tables.
+//! Memory that the processes share, memory that none may see, and the heap.
 //!
 //! [`Region`] maps the file through which control and data plane talk, as plain words: what they
 //! mean is `abi`'s business. [`LockedBytes`] keeps a private key out of swap and core dumps.
-//! [`LargeSlice`] lies in huge pages, and [`Heap`] is an allocator that asks for them: thousands
-//! of sessions are more memory than the TLB reaches otherwise (`docs/decisions/0006-tcp-cost.md`).
+//! [`Heap`] is an allocator that asks for huge pages: thousands of sessions are more memory than
+//! the TLB reaches otherwise (`docs/decisions/0006-tcp-cost.md`).
 //!
 //! Deliberately absent: the layout, and any waiting or locking.
 
 mod error;
-mod large;
+mod heap;
 mod locked;
 mod map;
 mod region;
 
 pub use error::ShmError;
-pub use large::LargeSlice;
+pub use heap::Heap;
 pub use locked::LockedBytes;
 pub use region::Region;
-pub use tikv_jemallocator::Jemalloc as Heap;

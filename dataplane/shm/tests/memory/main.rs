@@ -1,7 +1,7 @@
-//! Shared, locked and large memory, as the kernel and other processes see it.
+//! Shared and locked memory and the heap, as the kernel and other processes see it.
 
 #[cfg(test)]
-mod large;
+mod heap;
 #[cfg(test)]
 mod locked;
 #[cfg(test)]
