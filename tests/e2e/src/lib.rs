@@ -18,6 +18,7 @@ pub mod baresip;
 pub mod call;
 pub mod certs;
 pub mod chance;
+pub mod crowd;
 pub mod ctrl;
 pub mod demo;
 pub mod error;

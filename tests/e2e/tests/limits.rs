@@ -2,12 +2,14 @@
 //! that is given back can be taken again.
 
 use e2e::certs::{Identity, Request};
+use e2e::crowd::Crowd;
 use e2e::error::{Failure, Result, ensure};
-use e2e::lab::Host;
+use e2e::lab::{Family, Host, Lab, Router};
 use e2e::policy::Policy;
+use e2e::proxy::Proxy;
 use e2e::scenario::{during_a_call, on_stage};
-use e2e::show::{sessions, streams};
-use e2e::stage::{INSIDE, Setting, Stage};
+use e2e::show::{ensure_all_given_back, sessions, streams};
+use e2e::stage::{Aim, INSIDE, Setting, Stage};
 use e2e::tls_peer::TlsPeer;
 use e2e::wait::{STEP, until};
 
@@ -115,6 +117,48 @@ fn export_class_k8_ends_at_250_srtp_sessions() -> Result<()> {
         std::fs::write(&file, "").map_err(failed)?;
         stage.proxy.ucproxy(&provision)?;
         stage.wait_media_closed()
+    })
+}
+
+#[test]
+fn export_class_k8_ends_at_1000_tls_sessions() -> Result<()> {
+    const MOST: usize = 1_000;
+    let k8 = "license: { model: ASA5540, uc_sessions: 2000, tls_max_sessions: 4500, export: k8 }\n";
+    let policy = Policy {
+        workers: 2,
+        ..with(k8.to_owned()).policy
+    };
+    Lab::run(Router::Proxy, |lab| {
+        let proxy = Proxy::start(lab, &policy)?;
+        let identity = lab.authority.issue(&Request::phone("crowd"))?;
+        let mut crowd = Crowd::new(lab, Aim::Manager.address(Family::V4), &identity)?;
+        crowd.grow(MOST)?;
+        wait_open(&proxy, &mut crowd, MOST)?;
+        let before = proxy.counters()?;
+        crowd.one_too_many()?;
+        let refused = proxy.counters()?.since(&before);
+        ensure(refused.value("limit-tls-sessions") != 0, || {
+            format!("refused for another reason: {refused}")
+        })?;
+        wait_open(&proxy, &mut crowd, MOST)?;
+        crowd.shrink_to(MOST - 1);
+        wait_open(&proxy, &mut crowd, MOST - 1)?;
+        crowd.grow(1)?;
+        wait_open(&proxy, &mut crowd, MOST)?;
+        crowd.shrink_to(0);
+        wait_open(&proxy, &mut crowd, 0)?;
+        ensure_all_given_back(&proxy.show("license")?)?;
+        proxy.stop()
+    })
+}
+
+/// Waits until just so many sessions are up, each to the call manager.
+fn wait_open(proxy: &Proxy<'_>, crowd: &mut Crowd<'_>, count: usize) -> Result<()> {
+    until(&format!("{count} sessions"), STEP, || {
+        let served = crowd.serve()?;
+        let states = sessions(&proxy.show("tls-proxy session")?)?;
+        let all_open = states.iter().all(|session| session.state == "open");
+        Ok((all_open && [served, states.len()] == [count; 2]).then_some(()))
     })
 }
 
