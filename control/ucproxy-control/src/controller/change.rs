@@ -5,7 +5,8 @@ use abi::Limits;
 use admin::{Failure, Request, Response, TlsLimit};
 use license::{Entitlement, Grant, GrantError, Model, TlsLimitError};
 
-use super::{Controller, Wanted};
+use super::Controller;
+use super::wanted::Wanted;
 use crate::store::Source;
 
 /// A configuration that an operator wants to run.
@@ -108,7 +109,7 @@ impl Controller {
             None => self
                 .versions
                 .newest(|source| Some(source) != running)
-                .map_err(|error| super::unreadable(&error))?,
+                .map_err(|error| super::look::unreadable(&error))?,
         };
         let (version, source) = kept.ok_or(Failure::NoSuchVersion)?;
         Ok(Proposal {

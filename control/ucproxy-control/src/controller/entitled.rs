@@ -5,7 +5,9 @@ use admin::{Failure, Response, Version};
 use license::{Grant, Licence};
 use policy::{Appliance, Policy};
 
-use super::{Controller, Stage, Wanted};
+use super::Controller;
+use super::publish::Stage;
+use super::wanted::Wanted;
 use crate::clock;
 use crate::keys::Keys;
 use crate::store::Source;

@@ -1,6 +1,7 @@
 //! What holds only once the data plane is started again.
 
-use super::{Controller, check};
+use super::Controller;
+use super::wanted::check;
 
 impl Controller {
     /// Notes what of the wanted configuration the data plane does not run with, once for each
