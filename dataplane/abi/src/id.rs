@@ -14,7 +14,7 @@ use crate::secrets::{Provisioned, Request, Response};
 use crate::{Counter, Reason, Suite};
 
 /// Version of the layout and of everything that crosses with it; raised with each change.
-pub const LAYOUT_VERSION: u64 = 4;
+pub const LAYOUT_VERSION: u64 = 5;
 
 /// What two processes must have in common to understand each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]

@@ -60,14 +60,14 @@ impl Statistics {
             };
             let queues = devices.iter().zip(&record.ports).zip(stalls);
             for (index, ((device, queues), stall)) in queues.enumerate() {
-                let port = layout.device(index).and_then(DeviceRecord::load);
-                let link_up = port.is_some_and(|port| port.link_up);
-                if stall.look(queues, link_up, now) {
+                let Some(port) = layout.device(index).and_then(DeviceRecord::load) else {
+                    continue;
+                };
+                if stall.look((device, &port), (worker, queues), now) {
                     tracing::warn!(
                         interface = device.name,
                         worker,
-                        lost = queues.tx_refused,
-                        "link up, but the worker's transmit queue takes no frames: \
+                        "link up, but nothing leaves by the worker's transmit queue: \
                          the peer may have fewer queues than there are workers"
                     );
                 }

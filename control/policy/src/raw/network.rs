@@ -12,8 +12,8 @@ section! {
         name: Name, required;
         /// A virtual device in DPDK's words, such as `net_af_packet0,iface=eth1`. The queue
         /// pairs of `net_af_packet` follow the number of workers unless given. The peer of a
-        /// `net_memif` must have as many queue pairs as there are workers: what a worker without
-        /// one sends is lost, and the log warns of it.
+        /// `net_memif` must have as many queue pairs as there are workers: frames of a worker
+        /// without one are lost or garbled, and the log warns of it.
         vdev: Text, optional;
         /// PCI address of a NIC that is bound to vfio-pci, such as `0000:3b:00.0`.
         pci: Text, optional;
