@@ -9,7 +9,13 @@ const LINE: usize = 64;
 /// later. It reads nothing.
 #[inline]
 pub fn prefetch<T>(value: &T) {
-    prefetch_range(ptr::from_ref(value).cast(), size_of::<T>().max(1));
+    // What is aligned to its size, or to more, lies on one line.
+    let len = if size_of::<T>() <= align_of::<T>().min(LINE) {
+        1
+    } else {
+        size_of::<T>()
+    };
+    prefetch_range(ptr::from_ref(value).cast(), len);
 }
 
 /// Asks the processor to fetch the cache line at `address`, which need not be one that is there.
@@ -24,7 +30,8 @@ pub(crate) fn prefetch_range(start: *const i8, len: usize) {
     #[cfg(target_arch = "x86_64")]
     {
         use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        let lead = start.addr() % LINE;
+        // One octet is on one line, wherever that begins.
+        let lead = if len == 1 { 0 } else { start.addr() % LINE };
         let first = start.wrapping_sub(lead);
         for line in 0..(lead + len).div_ceil(LINE) {
             // SAFETY: a prefetch neither faults nor changes anything, whatever the address.

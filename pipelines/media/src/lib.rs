@@ -1,8 +1,8 @@
 //! Media between two legs: RTP and SRTP, RTCP and SRTCP, translated, re-encrypted or relayed.
 //!
 //! A [`Stream`] is what signalling asked for in one `pipeline::MediaPlan`. For each packet it says
-//! whether the packet may pass ([`Stream::admit`]), what there is to decrypt, what it learned once
-//! the packet proved authentic ([`Stream::accept`]), and how the packet leaves
+//! whether the packet may pass ([`Stream::screen`]), what there is to decrypt ([`Stream::admit`]),
+//! what it learned once the packet proved authentic ([`Stream::accept`]), and how the packet leaves
 //! ([`Stream::forward`], [`Stream::path`]). Whoever drives it runs the ciphers between these
 //! steps, for a whole burst of packets at once.
 //!
@@ -21,4 +21,4 @@ mod tests;
 
 pub use demux::Component;
 pub use stream::{Fetch, Stream};
-pub use translate::{Accepted, Admission, Content, Forward, Origin, Path};
+pub use translate::{Accepted, Admission, Content, Forward, Origin, Path, Screened};

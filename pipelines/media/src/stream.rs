@@ -118,6 +118,13 @@ impl<K> Stream<K> {
         sender.map(|keyed| &keyed.context)
     }
 
+    /// The same, to plan with.
+    #[inline]
+    pub fn sender_mut(&mut self, leg: Leg) -> Option<&mut Sender<K>> {
+        let sender = self.sides[leg].outbound.sender.as_mut();
+        sender.map(|keyed| &mut keyed.context)
+    }
+
     /// Another way to open a packet that did not authenticate; see [`srtp::Receiver::retry`].
     pub fn retry(
         &mut self,

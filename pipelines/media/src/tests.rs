@@ -7,7 +7,7 @@ use pipeline::{
 use proptest::prelude::*;
 use srtp::{Config, Expand, SessionKey, Traffic};
 
-use crate::{Accepted, Admission, Component, Content, Forward, Origin, Stream};
+use crate::{Accepted, Admission, Component, Content, Forward, Origin, Screened, Stream};
 
 /// Names each key it is given: these tests run no cipher.
 struct Names(u32);
@@ -137,9 +137,16 @@ fn rtcp(index: u8) -> Vec<u8> {
     packet
 }
 
+fn admit(stream: &Stream<u32>, origin: Origin<'_>, packet: &[u8]) -> Result<Admission, Reason> {
+    match stream.screen(origin, packet)? {
+        Screened::Clear(content) => Ok(Admission::Clear(content)),
+        Screened::Protected(traffic) => stream.admit(origin.leg, traffic, packet),
+    }
+}
+
 /// Admits and accepts, as if any tag were right.
 fn pass(stream: &mut Stream<u32>, origin: Origin<'_>, packet: &[u8]) -> Result<Accepted, Reason> {
-    let admission = stream.admit(origin, packet)?;
+    let admission = admit(stream, origin, packet)?;
     stream.accept(origin, &admission, NOW)
 }
 
@@ -149,18 +156,16 @@ fn destination(stream: &Stream<u32>, from: Leg, content: Content) -> SocketAddr 
 
 #[test]
 fn srtp_is_opened_one_way_and_sealed_the_other() {
-    let mut stream = stream(&plan());
-    let admission = stream.admit(outside(), &rtp(1)).unwrap();
+    let stream = stream(&plan());
+    let admission = admit(&stream, outside(), &rtp(1)).unwrap();
     assert!(matches!(admission, Admission::Open(_)));
-    let forward = stream.forward(Leg::Client, &admission, &rtp(1), NOW);
+    let forward = stream.forward(Leg::Client, &admission, &rtp(1));
     assert_eq!(forward, Ok(Forward::AsIs));
 
-    let admission = stream.admit(inside(), &rtp(1)).unwrap();
+    let admission = admit(&stream, inside(), &rtp(1)).unwrap();
     assert_eq!(admission, Admission::Clear(Content::Rtp));
-    let forward = stream
-        .forward(Leg::Server, &admission, &rtp(1), NOW)
-        .unwrap();
-    assert!(matches!(forward, Forward::Seal { growth: 10, .. }));
+    let forward = stream.forward(Leg::Server, &admission, &rtp(1)).unwrap();
+    assert!(matches!(forward, Forward::Seal(Traffic::Rtp)));
     assert_ne!(
         open_key(&stream, Leg::Client),
         stream
@@ -173,14 +178,12 @@ fn srtp_is_opened_one_way_and_sealed_the_other() {
 fn re_encryption_opens_and_seals() {
     let mut plan = plan();
     plan.sides.server = secure_side(Some(endpoint("192.0.2.9", 5000)), 3, 4);
-    let mut stream = stream(&plan);
+    let stream = stream(&plan);
     for origin in [outside(), inside()] {
-        let admission = stream.admit(origin, &rtp(1)).unwrap();
+        let admission = admit(&stream, origin, &rtp(1)).unwrap();
         assert!(matches!(admission, Admission::Open(_)));
-        let forward = stream
-            .forward(origin.leg, &admission, &rtp(1), NOW)
-            .unwrap();
-        assert!(matches!(forward, Forward::Seal { .. }));
+        let forward = stream.forward(origin.leg, &admission, &rtp(1)).unwrap();
+        assert!(matches!(forward, Forward::Seal(Traffic::Rtp)));
     }
 }
 
@@ -191,12 +194,12 @@ fn same_keys_on_both_sides_pass_checked_and_unchanged() {
     plan.sides.server = secure_side(Some(endpoint("192.0.2.9", 5000)), 2, 1);
     let mut stream = stream(&plan);
     for origin in [outside(), inside()] {
-        let admission = stream.admit(origin, &rtp(1)).unwrap();
+        let admission = admit(&stream, origin, &rtp(1)).unwrap();
         assert!(matches!(admission, Admission::Check(_)));
         stream.accept(origin, &admission, NOW).unwrap();
-        let forward = stream.forward(origin.leg, &admission, &rtp(1), NOW);
+        let forward = stream.forward(origin.leg, &admission, &rtp(1));
         assert_eq!(forward, Ok(Forward::AsIs));
-        assert_eq!(stream.admit(origin, &rtp(1)), Err(Reason::SrtpReplayed));
+        assert_eq!(admit(&stream, origin, &rtp(1)), Err(Reason::SrtpReplayed));
     }
     // We must not begin to protect packets ourselves under a key that others have used.
     plan.sides.client.receive = keys(9);
@@ -216,7 +219,7 @@ fn authentic_packet_shows_where_the_peer_is() {
         destination(&stream, Leg::Server, Content::Rtp),
         addr("198.51.100.7:4000")
     );
-    let admission = stream.admit(outside(), &rtp(1)).unwrap();
+    let admission = admit(&stream, outside(), &rtp(1)).unwrap();
     // Admission alone, before the tag is verified, teaches nothing.
     assert_eq!(
         destination(&stream, Leg::Server, Content::Rtp),
@@ -257,7 +260,8 @@ fn late_packet_does_not_move_the_peer() {
 fn clear_media_comes_from_the_signalled_host_alone() {
     let mut stream = stream(&plan());
     for stranger in ["192.0.2.10:5000", "198.51.100.7:5000", "[2001:db8::9]:5000"] {
-        let refused = stream.admit(
+        let refused = admit(
+            &stream,
             origin(Leg::Server, Component::Rtp, &addr(stranger)),
             &rtp(1),
         );
@@ -276,12 +280,12 @@ fn clear_media_comes_from_the_signalled_host_alone() {
         &const { v4([192, 0, 2, 9], 7_000) },
     );
     assert_eq!(
-        stream.admit(third_port, &rtp(2)),
+        admit(&stream, third_port, &rtp(2)),
         Err(Reason::MediaUnknownSource)
     );
     pass(&mut stream, inside(), &rtp(2)).unwrap();
     assert_eq!(
-        stream.admit(other_port, &rtp(3)),
+        admit(&stream, other_port, &rtp(3)),
         Err(Reason::MediaUnknownSource)
     );
     // Clear media always goes where signalling said.
@@ -298,7 +302,7 @@ fn nothing_passes_before_addresses_and_keys_are_known() {
     plan.sides.client.transmit = None;
     let mut stream = stream(&plan);
     assert_eq!(
-        stream.admit(inside(), &rtp(1)),
+        admit(&stream, inside(), &rtp(1)),
         Err(Reason::MediaUnknownSource)
     );
     assert_eq!(
@@ -310,9 +314,9 @@ fn nothing_passes_before_addresses_and_keys_are_known() {
     stream
         .update(&plan, Config::default(), &mut Names(0))
         .unwrap();
-    assert_eq!(stream.admit(outside(), &rtp(1)), Err(Reason::MediaNoKey));
-    let admission = stream.admit(inside(), &rtp(1)).unwrap();
-    let forward = stream.forward(Leg::Server, &admission, &rtp(1), NOW);
+    assert_eq!(admit(&stream, outside(), &rtp(1)), Err(Reason::MediaNoKey));
+    let admission = admit(&stream, inside(), &rtp(1)).unwrap();
+    let forward = stream.forward(Leg::Server, &admission, &rtp(1));
     assert_eq!(forward, Err(Reason::MediaNoKey));
 }
 
@@ -322,9 +326,9 @@ fn hold_stops_media_and_lets_reports_go_on() {
     plan.sides.client.peer_sends = false;
     plan.sides.client.peer_receives = false;
     let mut stream = stream(&plan);
-    assert_eq!(stream.admit(outside(), &rtp(1)), Err(Reason::MediaOnHold));
-    let admission = stream.admit(inside(), &rtp(1)).unwrap();
-    let forward = stream.forward(Leg::Server, &admission, &rtp(1), NOW);
+    assert_eq!(admit(&stream, outside(), &rtp(1)), Err(Reason::MediaOnHold));
+    let admission = admit(&stream, inside(), &rtp(1)).unwrap();
+    let forward = stream.forward(Leg::Server, &admission, &rtp(1));
     assert_eq!(forward, Err(Reason::MediaOnHold));
     let report = origin(
         Leg::Client,
@@ -337,11 +341,11 @@ fn hold_stops_media_and_lets_reports_go_on() {
         Component::Rtcp,
         &const { v4([192, 0, 2, 9], 5_001) },
     );
-    let admission = stream.admit(report, &rtcp(1)[..8]).unwrap();
+    let admission = admit(&stream, report, &rtcp(1)[..8]).unwrap();
     let forward = stream
-        .forward(Leg::Server, &admission, &rtcp(1)[..8], NOW)
+        .forward(Leg::Server, &admission, &rtcp(1)[..8])
         .unwrap();
-    assert!(matches!(forward, Forward::Seal { growth: 14, .. }));
+    assert!(matches!(forward, Forward::Seal(Traffic::Rtcp)));
 }
 
 #[test]
@@ -354,7 +358,7 @@ fn rtcp_finds_its_port_on_each_side() {
         rtcp: both,
     });
     let mut stream = stream(&plan);
-    let admission = stream.admit(outside(), &rtcp(1)).unwrap();
+    let admission = admit(&stream, outside(), &rtcp(1)).unwrap();
     assert_eq!(admission.content(), Content::Rtcp);
     stream.accept(outside(), &admission, NOW).unwrap();
     let path = stream.path(Leg::Client, Content::Rtcp).unwrap();
@@ -369,15 +373,15 @@ fn rtcp_finds_its_port_on_each_side() {
 
 #[test]
 fn malformed_reports_are_refused_on_their_way_out() {
-    let mut stream = stream(&plan());
+    let stream = stream(&plan());
     let report = origin(
         Leg::Server,
         Component::Rtcp,
         &const { v4([192, 0, 2, 9], 5_001) },
     );
     let packet = [0x80, 201, 0, 9, 0, 0, 0, 1];
-    let admission = stream.admit(report, &packet).unwrap();
-    let forward = stream.forward(Leg::Server, &admission, &packet, NOW);
+    let admission = admit(&stream, report, &packet).unwrap();
+    let forward = stream.forward(Leg::Server, &admission, &packet);
     assert_eq!(forward, Err(Reason::RtcpInvalidLength));
 }
 
@@ -386,15 +390,15 @@ fn datagrams_pass_between_clear_sides_alone() {
     let mut plan = plan();
     plan.kind = MediaKind::Datagram;
     let mut stream = stream(&plan);
-    assert_eq!(stream.admit(outside(), &[0; 20]), Err(Reason::MediaNoKey));
-    let admission = stream.admit(inside(), &[0; 20]).unwrap();
-    let forward = stream.forward(Leg::Server, &admission, &[0; 20], NOW);
+    assert_eq!(admit(&stream, outside(), &[0; 20]), Err(Reason::MediaNoKey));
+    let admission = admit(&stream, inside(), &[0; 20]).unwrap();
+    let forward = stream.forward(Leg::Server, &admission, &[0; 20]);
     assert_eq!(forward, Err(Reason::MediaNoKey));
     plan.sides.client = clear_side(Some(endpoint("198.51.100.7", 4000)));
     stream
         .update(&plan, Config::default(), &mut Names(0))
         .unwrap();
-    let forward = stream.forward(Leg::Server, &admission, &[0; 20], NOW);
+    let forward = stream.forward(Leg::Server, &admission, &[0; 20]);
     assert_eq!(forward, Ok(Forward::AsIs));
 }
 
@@ -408,7 +412,10 @@ fn contexts_whose_keys_stay_keep_their_indices() {
     stream
         .update(&plan, Config::default(), &mut Names(100))
         .unwrap();
-    assert_eq!(stream.admit(outside(), &rtp(1)), Err(Reason::SrtpReplayed));
+    assert_eq!(
+        admit(&stream, outside(), &rtp(1)),
+        Err(Reason::SrtpReplayed)
+    );
     assert_eq!(open_key(&stream, Leg::Client), Some(&1));
     assert_eq!(
         stream
@@ -429,10 +436,14 @@ fn key_that_comes_back_does_not_use_its_indices_again() {
     let mut plan = plan();
     let mut stream = stream(&plan);
     let send = |stream: &mut Stream<u32>| {
-        let admission = stream.admit(inside(), &rtp(1)).unwrap();
-        stream
-            .forward(Leg::Server, &admission, &rtp(1), NOW)
-            .map(|_| ())
+        let admission = admit(stream, inside(), &rtp(1)).unwrap();
+        match stream.forward(Leg::Server, &admission, &rtp(1))? {
+            Forward::AsIs => Ok(()),
+            Forward::Seal(traffic) => {
+                let sender = stream.sender_mut(Leg::Client).unwrap();
+                sender.plan(traffic, &rtp(1), NOW).map(|_| ())
+            }
+        }
     };
     assert_eq!(send(&mut stream), Ok(()));
     plan.sides.client.transmit = keys(7);
@@ -485,7 +496,10 @@ fn refused_update_changes_nothing() {
     let changed = stream.update(&plan, Config::default(), &mut Names(0));
     assert_eq!(changed, Err(Reason::SdpBadCrypto));
     assert_eq!(destination(&stream, Leg::Server, Content::Rtp), OUTSIDE);
-    assert_eq!(stream.admit(outside(), &rtp(1)), Err(Reason::SrtpReplayed));
+    assert_eq!(
+        admit(&stream, outside(), &rtp(1)),
+        Err(Reason::SrtpReplayed)
+    );
 }
 
 #[test]
@@ -533,8 +547,8 @@ proptest! {
             for source in [OUTSIDE, INSIDE] {
                 for leg in Leg::BOTH {
                     let origin = origin(leg, component, &source);
-                    if let Ok(admission) = stream.admit(origin, &packet) {
-                        let _ = stream.forward(leg, &admission, &packet, NOW);
+                    if let Ok(admission) = admit(&stream, origin, &packet) {
+                        let _ = stream.forward(leg, &admission, &packet);
                         let _ = stream.accept(origin, &admission, NOW);
                     }
                 }

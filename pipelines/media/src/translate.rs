@@ -5,7 +5,7 @@ use core::num::NonZeroU32;
 
 use abi::{Now, Reason};
 use pipeline::{Leg, MediaKind};
-use srtp::{Header, OpenPlan, SealPlan, Traffic};
+use srtp::{Header, OpenPlan, Traffic};
 
 use crate::side::{Outbound, Side};
 use crate::{Component, Stream, demux, rtcp};
@@ -19,6 +19,15 @@ pub struct Origin<'a> {
     pub component: Component,
     /// The packet's source address.
     pub source: &'a SocketAddr,
+}
+
+/// A packet that may come from where it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Screened {
+    /// It is in clear, and nothing is left to check.
+    Clear(Content),
+    /// It is protected, as a packet of that protocol.
+    Protected(Traffic),
 }
 
 /// A packet that may pass if what is left to check proves right.
@@ -55,13 +64,8 @@ pub struct Accepted {
 pub enum Forward {
     /// As it is.
     AsIs,
-    /// Sealed: it grows by so many octets at its end, then the plan is carried out.
-    Seal {
-        /// The plan.
-        plan: SealPlan,
-        /// Octets to grow by.
-        growth: usize,
-    },
+    /// Sealed by [`Stream::sender_mut`], as a packet of that protocol.
+    Seal(Traffic),
 }
 
 /// From where to where a packet leaves. What each packet needs comes first.
@@ -94,7 +98,32 @@ impl Admission {
 }
 
 impl<K> Stream<K> {
-    /// Whether `packet` may come from where it does, and what is left to check of it.
+    /// Whether `packet` may come from where it does. Changes nothing.
+    ///
+    /// # Errors
+    /// Why the packet is to be dropped.
+    #[inline]
+    pub fn screen(&self, origin: Origin<'_>, packet: &[u8]) -> Result<Screened, Reason> {
+        let side = &self.sides[origin.leg];
+        let inbound = &side.inbound;
+        if inbound.kind == MediaKind::Datagram {
+            return side.screen_datagram(origin);
+        }
+        let traffic = demux::traffic(packet, origin.component, inbound.rtcp_mux)?;
+        // On hold the media stops; reports go on (RFC 3264 §5.1).
+        if traffic == Traffic::Rtp && !inbound.peer_sends {
+            return Err(Reason::MediaOnHold);
+        }
+        if inbound.secure {
+            Ok(Screened::Protected(traffic))
+        } else {
+            side.screen_clear(origin, traffic, packet)
+        }
+    }
+
+    /// What is left to check of a protected `packet` from a leg. A step of its own, since what it
+    /// finds out is large: whoever calls it for RTP in one place and for RTCP in another has it
+    /// written to where it is kept, and not joined first.
     ///
     /// Changes nothing: a packet that is refused, here or by its tag, leaves no trace but its
     /// count.
@@ -102,20 +131,8 @@ impl<K> Stream<K> {
     /// # Errors
     /// Why the packet is to be dropped.
     #[inline(always)]
-    pub fn admit(&self, origin: Origin<'_>, packet: &[u8]) -> Result<Admission, Reason> {
-        let side = &self.sides[origin.leg];
-        let inbound = &side.inbound;
-        if inbound.kind == MediaKind::Datagram {
-            return side.admit_datagram(origin);
-        }
-        let traffic = demux::traffic(packet, origin.component, inbound.rtcp_mux)?;
-        // On hold the media stops; reports go on (RFC 3264 §5.1).
-        if traffic == Traffic::Rtp && !inbound.peer_sends {
-            return Err(Reason::MediaOnHold);
-        }
-        if !inbound.secure {
-            return side.admit_clear(origin, traffic, packet);
-        }
+    pub fn admit(&self, from: Leg, traffic: Traffic, packet: &[u8]) -> Result<Admission, Reason> {
+        let inbound = &self.sides[from].inbound;
         let receiver = inbound.receiver.as_ref().ok_or(Reason::MediaNoKey)?;
         let plan = receiver.context.plan(traffic, packet)?;
         Ok(if inbound.unchanged {
@@ -159,13 +176,12 @@ impl<K> Stream<K> {
     /// The other side does not want it, has no key, or the packet is malformed.
     #[inline]
     pub fn forward(
-        &mut self,
+        &self,
         from: Leg,
         admission: &Admission,
         packet: &[u8],
-        now: Now,
     ) -> Result<Forward, Reason> {
-        let Outbound { head: side, sender } = &mut self.sides[from.other()].outbound;
+        let Outbound { head: side, sender } = &self.sides[from.other()].outbound;
         let traffic = match admission.content() {
             Content::Rtp => Traffic::Rtp,
             Content::Rtcp => Traffic::Rtcp,
@@ -185,12 +201,10 @@ impl<K> Stream<K> {
         if !side.secure {
             return Ok(Forward::AsIs);
         }
-        let sender = sender.as_mut().ok_or(Reason::MediaNoKey)?;
-        let plan = sender.context.plan(traffic, packet, now)?;
-        Ok(Forward::Seal {
-            plan,
-            growth: sender.context.growth(traffic),
-        })
+        if sender.is_none() {
+            return Err(Reason::MediaNoKey);
+        }
+        Ok(Forward::Seal(traffic))
     }
 
     /// From where to where what came from a leg leaves.
@@ -234,16 +248,16 @@ impl<K> Stream<K> {
 }
 
 impl<K> Side<K> {
-    fn admit_clear(
+    fn screen_clear(
         &self,
         origin: Origin<'_>,
         traffic: Traffic,
         packet: &[u8],
-    ) -> Result<Admission, Reason> {
+    ) -> Result<Screened, Reason> {
         if !self.may_come_from(*origin.source, origin.component) {
             return Err(Reason::MediaUnknownSource);
         }
-        Ok(Admission::Clear(match traffic {
+        Ok(Screened::Clear(match traffic {
             Traffic::Rtp => {
                 Header::parse(packet)?;
                 Content::Rtp
@@ -254,7 +268,7 @@ impl<K> Side<K> {
     }
 
     /// There is no protection for datagrams of other protocols, so a secure side has none.
-    fn admit_datagram(&self, origin: Origin<'_>) -> Result<Admission, Reason> {
+    fn screen_datagram(&self, origin: Origin<'_>) -> Result<Screened, Reason> {
         if self.inbound.secure {
             return Err(Reason::MediaNoKey);
         }
@@ -267,6 +281,6 @@ impl<K> Side<K> {
         if !self.may_come_from(*origin.source, origin.component) {
             return Err(Reason::MediaUnknownSource);
         }
-        Ok(Admission::Clear(Content::Datagram))
+        Ok(Screened::Clear(Content::Datagram))
     }
 }

@@ -202,9 +202,12 @@ impl SealPlan {
             return self.finish_parts(packet, at, tag);
         }
         // The usual lengths are written in one go.
-        match <&[u8; 10]>::try_from(tag) {
-            Ok(tag) => put(packet, at, tag),
-            Err(_) => put_slice(packet, at, tag),
+        if let Ok(tag) = <&[u8; 10]>::try_from(tag) {
+            put(packet, at, tag);
+        } else if let Ok(tag) = <&[u8; 16]>::try_from(tag) {
+            put(packet, at, tag);
+        } else {
+            put_slice(packet, at, tag);
         }
     }
 

@@ -90,11 +90,18 @@ impl Window {
     }
 
     /// Whether `index` may be accepted.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn check(&self, index: u64, size: WindowSize) -> Result<(), Stale> {
         if index > self.highest {
-            return Ok(());
+            Ok(())
+        } else {
+            self.check_late(index, size)
         }
+    }
+
+    /// Of a packet that comes after a newer one.
+    #[inline(never)]
+    fn check_late(&self, index: u64, size: WindowSize) -> Result<(), Stale> {
         if self.highest - index >= u64::from(size.0) {
             return Err(Stale::TooOld);
         }

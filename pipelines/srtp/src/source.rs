@@ -111,7 +111,7 @@ impl Sources {
 
     /// Takes note of an index, and of the source if it is new. Returns whether the index is the
     /// highest of its source.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn accept(
         &mut self,
         ssrc: u32,
@@ -216,7 +216,7 @@ impl Source {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn accept(&mut self, index: u64, size: WindowSize, now: Now) -> Result<bool, Reason> {
         self.window.check(index, size).map_err(reason)?;
         let is_newest = index > self.window.highest();

@@ -6,7 +6,7 @@ use core::time::Duration;
 use abi::{Now, Reason, Suite};
 use media::rtcp::{self, Parts};
 use media::rtp::RtpView;
-use media::{Admission, Component, Forward, Origin, Stream};
+use media::{Admission, Component, Forward, Origin, Screened, Stream};
 use pipeline::{
     CallId, Endpoint, Leg, MasterKey, MediaKind, MediaPlan, PerLeg, SidePlan, SrtpParams,
 };
@@ -247,7 +247,10 @@ fn pass(
     packet: &mut Vec<u8>,
     now: Now,
 ) -> Result<(), Reason> {
-    let admission = stream.admit(origin, packet)?;
+    let admission = match stream.screen(origin, packet)? {
+        Screened::Clear(content) => Admission::Clear(content),
+        Screened::Protected(traffic) => stream.admit(origin.leg, traffic, packet)?,
+    };
     match &admission {
         Admission::Clear(_) => {}
         Admission::Open(plan) | Admission::Check(plan) if authentic => {
@@ -263,11 +266,10 @@ fn pass(
     stream.accept(origin, &admission, now)?;
     let content = admission.content();
     stream.path(origin.leg, content)?;
-    if let Forward::Seal { plan, growth } = stream.forward(origin.leg, &admission, packet, now)? {
-        packet.resize(packet.len() + growth, 0);
-        plan.stage(packet);
-        let tag = vec![7; plan.tag_len().into()];
-        plan.finish(packet, &tag);
+    if let Forward::Seal(traffic) = stream.forward(origin.leg, &admission, packet)?
+        && let Some(sender) = stream.sender_mut(origin.leg.other())
+    {
+        seal(sender, traffic, packet, now);
     }
     stream.count_passed(origin.leg, content, packet.len());
     Ok(())

@@ -8,13 +8,14 @@ use abi::{Counter, Now, Reason};
 use arrayvec::ArrayVec;
 use crypto::{Op, Outcome};
 use ip::{Egress, Stack};
-use media::{Admission, Content, Forward};
+use media::{Admission, Content, Forward, Screened};
 use pipeline::Leg;
-use srtp::SealPlan;
+use srtp::{SealPlan, Traffic};
 use wire::{BURST, Frame};
 
 use super::ciphers::retry;
 use super::line::{Prefetch, Step, Waiting};
+use super::terminations::Place;
 use super::{MediaEngine, Open, stream_at};
 
 /// The parts of a burst's way, for whoever measures them.
@@ -101,19 +102,8 @@ impl<F: Frame> MediaEngine<F> {
                 waiting.step = Step::Refused;
                 continue;
             };
-            match open.stream.admit(waiting.origin(), waiting.frame.data()) {
-                Ok(admission) => waiting.admission = Some(admission),
-                Err(reason) => {
-                    waiting.refuse(open, reason, counters);
-                    continue;
-                }
-            }
-            let leg = waiting.place.leg;
-            open.stream.fetch_sender(leg, &Prefetch);
-            if let Some(Admission::Open(plan) | Admission::Check(plan)) = &waiting.admission
-                && let Some(receiver) = open.stream.receiver(leg)
-            {
-                receiver.key(plan.traffic()).prefetch(plan.payload_len());
+            if let Err(reason) = admit(waiting, open) {
+                waiting.refuse(open, reason, counters);
             }
         }
     }
@@ -167,37 +157,34 @@ impl<F: Frame> MediaEngine<F> {
     fn forward(&mut self, counters: &Counters<'_>, now: Now) -> ArrayVec<SealPlan, BURST> {
         let mut plans = ArrayVec::new();
         for waiting in &mut self.line {
-            let Waiting {
-                frame,
-                place,
-                step: Step::Arrived,
-                admission: Some(admission),
-                ..
-            } = waiting
-            else {
+            let (Step::Arrived, Some(admission)) = (waiting.step, &waiting.admission) else {
                 continue;
             };
-            let Some(open) = stream_at(&mut self.streams, place.slot) else {
+            let Place { slot, leg, .. } = waiting.place;
+            let Some(open) = stream_at(&mut self.streams, slot) else {
                 continue;
             };
-            let leg = place.leg;
+            let packet = waiting.frame.data();
             waiting.content = admission.content();
             waiting.octets = match admission {
                 Admission::Check(plan) => plan.plain_len(),
-                _ => frame.data().len(),
+                _ => packet.len(),
             };
-            match open.stream.forward(leg, admission, frame.data(), now) {
-                Ok(Forward::AsIs) => waiting.step = Step::Leaving,
-                Ok(Forward::Seal { plan, growth }) if frame.append(growth) => {
-                    plan.stage(frame.data_mut());
-                    plans.push(plan);
-                    waiting.step = Step::Sealing;
-                    if let Some(sender) = open.stream.sender(leg.other()) {
-                        sender.key(plan.traffic()).prefetch(waiting.octets);
-                    }
+            let done = match open.stream.forward(leg, admission, packet) {
+                Ok(Forward::AsIs) => {
+                    waiting.step = Step::Leaving;
+                    Ok(())
                 }
-                Ok(Forward::Seal { .. }) => waiting.refuse(open, Reason::NoBuffer, counters),
-                Err(reason) => waiting.refuse(open, reason, counters),
+                Ok(Forward::Seal(Traffic::Rtp)) => {
+                    plan_sealing(waiting, open, Traffic::Rtp, &mut plans, now)
+                }
+                Ok(Forward::Seal(Traffic::Rtcp)) => {
+                    plan_sealing_rtcp(waiting, open, &mut plans, now)
+                }
+                Err(reason) => Err(reason),
+            };
+            if let Err(reason) = done {
+                waiting.refuse(open, reason, counters);
             }
         }
         plans
@@ -239,6 +226,83 @@ impl<F: Frame> MediaEngine<F> {
             }
         }
     }
+}
+
+/// Finds out what is left to check of a packet, and has fetched what that takes.
+#[inline(always)]
+fn admit<F: Frame>(waiting: &mut Waiting<F>, open: &Open) -> Result<(), Reason> {
+    let (leg, packet) = (waiting.place.leg, waiting.frame.data());
+    let screened = open.stream.screen(waiting.origin(), packet)?;
+    let admission = &mut waiting.admission;
+    match screened {
+        Screened::Clear(content) => *admission = Some(Admission::Clear(content)),
+        Screened::Protected(Traffic::Rtp) => {
+            admit_protected(admission, open, (leg, Traffic::Rtp), packet)?;
+        }
+        Screened::Protected(Traffic::Rtcp) => admit_rtcp(admission, open, leg, packet)?,
+    }
+    open.stream.fetch_sender(leg, &Prefetch);
+    Ok(())
+}
+
+#[inline(always)]
+fn admit_protected(
+    admission: &mut Option<Admission>,
+    open: &Open,
+    (leg, traffic): (Leg, Traffic),
+    packet: &[u8],
+) -> Result<(), Reason> {
+    *admission = Some(open.stream.admit(leg, traffic, packet)?);
+    if let (Some(Admission::Open(plan) | Admission::Check(plan)), Some(receiver)) =
+        (admission, open.stream.receiver(leg))
+    {
+        receiver.key(traffic).prefetch(plan.payload_len());
+    }
+    Ok(())
+}
+
+/// Out of line: what is found out in two ways and then joined is moved octet by octet.
+#[inline(never)]
+fn admit_rtcp(
+    admission: &mut Option<Admission>,
+    open: &Open,
+    leg: Leg,
+    packet: &[u8],
+) -> Result<(), Reason> {
+    admit_protected(admission, open, (leg, Traffic::Rtcp), packet)
+}
+
+/// Claims an index for a packet to be sealed, and stages it.
+#[inline(always)]
+fn plan_sealing<F: Frame>(
+    waiting: &mut Waiting<F>,
+    open: &mut Open,
+    traffic: Traffic,
+    plans: &mut ArrayVec<SealPlan, BURST>,
+    now: Now,
+) -> Result<(), Reason> {
+    let sender = open.stream.sender_mut(waiting.place.leg.other());
+    let sender = sender.ok_or(Reason::MediaNoKey)?;
+    let plan = sender.plan(traffic, waiting.frame.data(), now)?;
+    if !waiting.frame.append(sender.growth(traffic)) {
+        return Err(Reason::NoBuffer);
+    }
+    plan.stage(waiting.frame.data_mut());
+    plans.push(plan);
+    waiting.step = Step::Sealing;
+    sender.key(traffic).prefetch(waiting.octets);
+    Ok(())
+}
+
+/// Out of line, for the same reason.
+#[inline(never)]
+fn plan_sealing_rtcp<F: Frame>(
+    waiting: &mut Waiting<F>,
+    open: &mut Open,
+    plans: &mut ArrayVec<SealPlan, BURST>,
+    now: Now,
+) -> Result<(), Reason> {
+    plan_sealing(waiting, open, Traffic::Rtcp, plans, now)
 }
 
 impl Open {
