@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use abi::{Limits, Reason};
+use abi::{Counter, Limits, Reason};
 use perf_harness::Unit;
 use perf_sessions::{Keys, Lab, Spec, Versions, devices, phone_proxy};
 
@@ -13,7 +13,7 @@ use crate::part::Sample;
 const WORKERS: u8 = 2;
 /// Changes of a run.
 const CHANGES: usize = 40;
-/// Clients that connect after a change: enough that each worker gets one.
+/// Clients that are refused after a change: enough that each worker gets one.
 const CLIENTS: usize = 16;
 /// A change whose clients all went to one worker tells nothing after this long.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -52,20 +52,19 @@ pub(crate) fn measure(runs: usize) -> Result<Vec<Sample>, String> {
     Ok(samples)
 }
 
-/// Writes a limit of no sessions, lets clients connect, and takes the time until every worker
-/// has refused one; `None` when one worker had no client.
+/// Has clients come as far as the last packet of their TCP handshakes, writes a limit of no
+/// sessions, sends those packets, and takes the time until every worker has refused one; `None`
+/// when one worker had no client.
 fn change(lab: &mut Lab, observer: &Observer) -> Result<Option<Duration>, String> {
     let words = observer.limits()?;
     let limits = words.load();
+    bring_clients(lab, observer)?;
     let before = observer.refused(Reason::LimitUcSessions);
     let written = lab.now();
     words.store(&Limits {
         uc_sessions: 0,
         ..limits
     });
-    for _ in 0..CLIENTS {
-        lab.start_one();
-    }
     let by_all = |_: &Lab| {
         let now = observer.refused(Reason::LimitUcSessions);
         now.iter().zip(&before).all(|(now, before)| now > before)
@@ -75,4 +74,21 @@ fn change(lab: &mut Lab, observer: &Observer) -> Result<Option<Duration>, String
     lab.pass(PAUSE);
     words.store(&limits);
     Ok(refused.then_some(took))
+}
+
+/// Has clients begin, until the proxy has answered all of them and they have not looked yet.
+fn bring_clients(lab: &mut Lab, observer: &Observer) -> Result<(), String> {
+    let answered = observer.counted(Counter::TcpCookiesSent) + CLIENTS as u64;
+    for _ in 0..CLIENTS {
+        lab.start_one();
+    }
+    lab.send();
+    let until = lab.now() + PATIENCE;
+    while observer.counted(Counter::TcpCookiesSent) < answered {
+        if lab.now() > until {
+            return Err("clients are not answered".to_owned());
+        }
+        std::thread::yield_now();
+    }
+    Ok(())
 }

@@ -1,9 +1,9 @@
 //! The proxy's shared memory, as control sees it.
 
-use abi::Reason;
 use abi::histogram::Snapshot;
 use abi::layout::Layout;
 use abi::limits::LimitWords;
+use abi::{Counter, Reason};
 use perf_sessions::Proxy;
 use shm::Region;
 
@@ -42,6 +42,13 @@ impl Observer {
         (0..self.layout.workers_running())
             .filter_map(|worker| Some(self.layout.counters(worker)?.refused(reason)))
             .collect()
+    }
+
+    /// What all workers have counted so far.
+    pub(crate) fn counted(&self, counter: Counter) -> u64 {
+        let workers = 0..self.layout.workers_running();
+        let counters = workers.filter_map(|worker| self.layout.counters(worker));
+        counters.map(|counters| counters.count(counter)).sum()
     }
 
     /// Turns of all workers' loops so far.

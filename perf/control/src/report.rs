@@ -12,9 +12,10 @@ pub(crate) fn question() -> Question {
     Question::new(
         "control",
         "What does operating the proxy cost, and what do calls notice of it?",
-        "A real data plane and a real control. Limits: two workers; a limit of no sessions is \
-         written, then clients connect, and the time ends when each worker has refused one; the \
-         figure of a run is the median of 40 changes. Policies: 9,000 rules of what may be routed \
+        "A real data plane and a real control. Limits: two workers; clients come as far as the last \
+         packet of their TCP handshakes, a limit of no sessions is written, those packets are \
+         sent, and the time ends when each worker has refused one; the figure of a run is the \
+         median of 40 changes. Policies: 9,000 rules of what may be routed \
          and 1,000 routes, every one another than in the run before, while 400 calls send 20,000 \
          packets a second through the one worker, octets compared; from the moment that the \
          generation in shared memory changes to the acknowledgement of the worker. Show: idle \

@@ -179,6 +179,12 @@ impl Lab {
         self.load.start_next(now);
     }
 
+    /// Sends what phones have said, while what came for them waits.
+    pub fn send(&mut self) {
+        let now = self.now();
+        self.load.outside.flush(now);
+    }
+
     /// Has phones connect until `to` of them did, and waits for their sessions.
     ///
     /// # Errors
