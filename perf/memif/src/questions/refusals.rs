@@ -83,15 +83,20 @@ impl<'b> Lab<'b> {
         let report = once(&generator.set("seconds", "0.5"))?;
         let missing = report.missing as f64;
         question.record(&format!("missing beside: {name}"), Unit::Count, missing);
-        let (named, others) = counted(&self.proxy.counters()?.since(&before), reason(fault));
+        let grown = self.proxy.counters()?.since(&before);
+        let named = grown.value(reason(fault).name());
         let share = named as f64 / report.bad.max(1) as f64;
         question.record(&format!("counted: {name}"), Unit::Share, share);
-        let others = others as f64;
+        let others = others(&grown, reason(fault));
+        let sum: u64 = others.iter().map(|(_, count)| count).sum();
         question.record(
             &format!("counted under another name: {name}"),
             Unit::Count,
-            others,
+            sum as f64,
         );
+        for (other, count) in others {
+            question.note(format!("beside {name}, counted as {other}: {count}"));
+        }
         Ok(())
     }
 }
@@ -106,11 +111,11 @@ const fn reason(fault: Fault) -> Reason {
     }
 }
 
-/// Packets refused for `reason`, and for any other.
-fn counted(grown: &Counters, reason: Reason) -> (u64, u64) {
-    let all = Reason::ALL.iter().map(|reason| grown.value(reason.name()));
-    let named = grown.value(reason.name());
-    (named, all.sum::<u64>().saturating_sub(named))
+/// Reasons other than `reason` for which packets were refused, and how many were.
+fn others(grown: &Counters, reason: Reason) -> Vec<(&'static str, u64)> {
+    let others = Reason::ALL.iter().filter(|&&other| other != reason);
+    let counted = others.map(|other| (other.name(), grown.value(other.name())));
+    counted.filter(|(_, count)| *count > 0).collect()
 }
 
 fn claim(question: &mut Question, name: &str) {
