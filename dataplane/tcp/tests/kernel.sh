@@ -11,5 +11,5 @@ ip -n "$namespace" tuntap add mode tun name ucp0
 ip -n "$namespace" addr add 192.0.2.2/24 dev ucp0
 ip -n "$namespace" addr add 2001:db8::2/64 dev ucp0 nodad
 ip -n "$namespace" link set ucp0 up
-cargo test -p tcp --test kernel --no-run
-ip netns exec "$namespace" cargo test -p tcp --test kernel -- --ignored --test-threads=1
+# As a part of the workspace, as which `make test` has built it already.
+ip netns exec "$namespace" cargo test --workspace --exclude e2e --test kernel -- --ignored --test-threads=1
