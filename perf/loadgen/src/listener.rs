@@ -20,6 +20,8 @@ pub(crate) struct Listener {
     rtcp_mux: bool,
     /// Boxed: in clear there is none, and most of a burst's memory should be numbers.
     pub(crate) receiver: Option<Box<Receiver<Key>>>,
+    /// Whether its packets stay sealed, so that there is nothing to compare.
+    pub(crate) sealed: bool,
     /// Number of the next RTP packet.
     pub(crate) packets: u64,
     /// Number of the next report.
@@ -52,6 +54,7 @@ impl Listener {
             to: side.peer,
             rtcp_mux: side.rtcp_mux,
             receiver,
+            sealed: false,
             packets: 0,
             reports: 0,
         })
@@ -67,6 +70,7 @@ impl Listener {
             to: side.local,
             rtcp_mux: side.rtcp_mux,
             receiver: None,
+            sealed: side.suite.is_some(),
             packets: 0,
             reports: 0,
         }

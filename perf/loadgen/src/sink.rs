@@ -56,8 +56,6 @@ pub struct Sink {
     packets: Packets,
     counts: Counts,
     delay: Histogram<u64>,
-    /// Whether packets come back as they went, so that there is nothing to open or compare.
-    mirrored: bool,
 }
 
 /// A packet for a listener.
@@ -77,7 +75,7 @@ impl Sink {
     /// # Errors
     /// [`LoadError::Key`], [`LoadError::Crypto`], [`LoadError::NoStreams`].
     pub fn new(streams: &[Stream], traffics: &Traffics) -> Result<Self, LoadError> {
-        let mut sink = Self::empty(false)?;
+        let mut sink = Self::empty()?;
         for (stream, media, end) in talkers(streams, traffics) {
             let (end, side) = (end.other(), end.other().side(stream));
             let listener = Listener::new(end, side, media, &mut sink.ciphers)?;
@@ -87,12 +85,12 @@ impl Sink {
     }
 
     /// As [`Sink::new`], for something in place of the proxy that sends every frame on as it is.
-    /// Packets are told apart and counted, not compared.
+    /// What is sealed is told apart and counted, not opened and compared.
     ///
     /// # Errors
     /// As [`Sink::new`].
     pub fn mirrored(streams: &[Stream], traffics: &Traffics) -> Result<Self, LoadError> {
-        let mut sink = Self::empty(true)?;
+        let mut sink = Self::empty()?;
         for (stream, media, end) in talkers(streams, traffics) {
             let listener = Listener::mirrored(end.other(), end.side(stream), media);
             sink.listeners.push(listener);
@@ -100,7 +98,7 @@ impl Sink {
         Ok(sink)
     }
 
-    fn empty(mirrored: bool) -> Result<Self, LoadError> {
+    fn empty() -> Result<Self, LoadError> {
         // Three digits; the bounds are right by construction.
         let delay = Histogram::new_with_bounds(1, DELAY_MAX_NS, 3);
         Ok(Self {
@@ -109,7 +107,6 @@ impl Sink {
             packets: Packets::default(),
             counts: Counts::default(),
             delay: delay.map_err(|_| LoadError::NoStreams)?,
-            mirrored,
         })
     }
 
@@ -235,7 +232,7 @@ impl Sink {
             self.counts.refused += 1;
             return;
         }
-        if self.mirrored {
+        if listener.sealed {
             self.counts.packets += u64::from(!arrival.report);
             self.counts.reports += u64::from(arrival.report);
             return;

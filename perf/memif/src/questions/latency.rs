@@ -4,9 +4,12 @@ use perf_harness::{Question, Target, Unit};
 use perf_loadgen::Delay;
 use perf_loadgen::synth::Synth;
 
-use super::{RTPENGINE_CALLS, called, once, provisioned, through_rtpengine};
+use super::{RTPENGINE_CALLS, called, once, provisioned, synthetic, through_rtpengine};
 use crate::bench::Bench;
 use crate::error::{BenchError, Result};
+use crate::testpmd::Testpmd;
+
+const FORWARDING: &str = "testpmd macswap, in clear";
 
 pub(crate) fn ask(bench: &Bench) -> Result<Question> {
     let mut question = Question::new(
@@ -14,7 +17,9 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
         "How much later does a packet arrive?",
         "One-way delay from the making of an SRTP packet to the arrival of its RTP packet at the \
          generator, from times that the packets carry, 400 streams. Both at the same load: half \
-         of what rtpengine passes without loss, found once beforehand.",
+         of what rtpengine passes without loss, found once beforehand. The making of a packet and \
+         two passes over memif are in it: testpmd, which forwards packets in clear, shows what \
+         they take.",
     );
     let (rtpengine, path) = called(bench)?;
     let load = through_rtpengine(bench, &rtpengine, &path)?.received_per_second / 2.0;
@@ -37,6 +42,15 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
         let generator = bench.generator(&path).over_memif();
         let report = once(&generator.set("rate", &load).set("seconds", seconds))?;
         record(&mut question, "ucproxy", report.delay)?;
+        let synth = Synth {
+            client_suite: None,
+            ..synth
+        };
+        let path = bench.streams("testpmd", &synthetic(&synth))?;
+        let _testpmd = Testpmd::start(bench)?;
+        let generator = bench.generator(&path).over_memif().flag("mirror");
+        let report = once(&generator.set("rate", &load).set("seconds", seconds))?;
+        record(&mut question, FORWARDING, report.delay)?;
     }
     for percentile in ["p50", "p99"] {
         question.claim_ratio(
@@ -44,6 +58,12 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
             &format!("ucproxy, {percentile}"),
             &format!("rtpengine, {percentile}"),
             Target::AtMost(0.1),
+        );
+        question.claim_ratio(
+            &format!("one-way delay, {percentile}, of testpmd's"),
+            &format!("ucproxy, {percentile}"),
+            &format!("{FORWARDING}, {percentile}"),
+            Target::Informative,
         );
     }
     Ok(question)
