@@ -1,12 +1,20 @@
 //! Packets that a proxy must refuse, each made of the good one before it.
 
 use core::net::SocketAddr;
+use std::collections::HashSet;
 
 use crate::packet::RTP_HEADER;
 use crate::talker::Talker;
 
-/// First port on which the proxy has no stream.
-const UNUSED_PORT: u16 = 50_000;
+/// Ports that may have no stream: 4,096 of RTP.
+const CANDIDATES: core::ops::Range<u16> = 50_000..58_192;
+
+/// Ports on which the proxy has none of the streams of `talkers`.
+pub(crate) fn unused_ports(talkers: &[Talker]) -> Vec<u16> {
+    let used: HashSet<u16> = talkers.iter().map(|talker| talker.to().port()).collect();
+    let ports = CANDIDATES.step_by(2);
+    ports.filter(|port| !used.contains(port)).collect()
+}
 
 /// What is wrong with a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +68,15 @@ impl Fault {
         }
     }
 
-    /// Makes `bad`, of [`Fault::frame_len`] octets, of the `good` RTP frame of `talker`.
-    pub(crate) fn spoil(self, talker: &Talker, good: &[u8], bad: &mut [u8]) -> Option<()> {
+    /// Makes `bad`, of [`Fault::frame_len`] octets, of the `good` RTP frame of `talker`; one to an
+    /// unknown port goes to one of `unused`.
+    pub(crate) fn spoil(
+        self,
+        talker: &Talker,
+        good: &[u8],
+        bad: &mut [u8],
+        unused: &[u16],
+    ) -> Option<()> {
         bad.copy_from_slice(good.get(..bad.len())?);
         let packet = bad.get_mut(talker.headers_len()..)?;
         match self {
@@ -76,10 +91,10 @@ impl Fault {
             Self::Replayed | Self::Truncated | Self::UnknownPort => {}
         }
         let to = match self {
-            Self::UnknownPort => SocketAddr::new(
-                talker.to().ip(),
-                UNUSED_PORT + 2 * u16::try_from(talker.number % 4_096).ok()?,
-            ),
+            Self::UnknownPort => {
+                let at = (talker.number as usize).checked_rem(unused.len())?;
+                SocketAddr::new(talker.to().ip(), *unused.get(at)?)
+            }
             _ => talker.to(),
         };
         talker.address_to(talker.from(), to, bad)

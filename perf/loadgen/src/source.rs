@@ -6,7 +6,7 @@ use crypto::{Op, Tag};
 use srtp::{SealPlan, Traffic};
 use wire::BURST;
 
-use crate::bad::Fault;
+use crate::bad::{self, Fault};
 use crate::ciphers::{self, Ciphers};
 use crate::packet::{Media, Mix, Packets};
 use crate::synth::Keys;
@@ -74,6 +74,8 @@ pub struct Source {
     packets: Packets,
     rtcp: bool,
     bad: Option<(Fault, u8)>,
+    /// Ports on which the proxy has none of the streams.
+    unused_ports: Vec<u16>,
     /// Hundredths of a bad packet that are owed.
     owed: u32,
     /// Talker whose turn it is.
@@ -101,6 +103,7 @@ impl Source {
             return Err(LoadError::NoStreams);
         }
         Ok(Self {
+            unused_ports: bad::unused_ports(&made),
             talkers: made,
             ciphers,
             packets: Packets::default(),
@@ -240,7 +243,7 @@ impl Source {
                 Kind::Bad(fault) => {
                     let good = earlier.iter().rposition(Ticket::is_good);
                     let good = good.and_then(|at| before.get(at));
-                    good.and_then(|good| fault.spoil(talker, good, frame))
+                    good.and_then(|good| fault.spoil(talker, good, frame, &self.unused_ports))
                 }
             };
             written.ok_or(Reason::RtpInvalidLength)?;

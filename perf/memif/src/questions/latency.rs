@@ -38,10 +38,11 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
             count: RTPENGINE_CALLS,
             ..Synth::default()
         };
-        let (_proxy, _, path) = provisioned(bench, &synth)?;
+        let (proxy, _, path) = provisioned(bench, &synth)?;
         let generator = bench.generator(&path).over_memif();
         let report = once(&generator.set("rate", &load).set("seconds", seconds))?;
         record(&mut question, "ucproxy", report.delay)?;
+        drop(proxy);
         let synth = Synth {
             client_suite: None,
             ..synth
