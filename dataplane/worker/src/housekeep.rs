@@ -21,7 +21,7 @@ impl<N: Nic> Worker<N> {
             self.obey(policy);
         }
         self.provision(now);
-        self.media.publish(&self.layout, self.id);
+        self.media.publish(&self.layout, self.id, now);
         self.tell_of_itself(now);
     }
 

@@ -18,6 +18,7 @@ mod tests;
 
 use core::fmt;
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use abi::layout::Layout;
 use abi::policy::{MediaTermination, RtpSettings};
@@ -40,7 +41,10 @@ pub use burst::{Probe, Stage};
 pub use line::fetch_frames;
 pub use terminations::MediaPort;
 
-/// Records of streams that are written for `show` in one go.
+/// How often the record of one stream or another is written for `show`. A packet that comes
+/// meanwhile waits, so they are spread.
+const RECORD_EVERY: Duration = Duration::from_micros(10);
+/// Records written at once by a worker that is late with them.
 const RECORDS_AT_ONCE: usize = 64;
 
 /// The media path of one worker.
@@ -56,6 +60,8 @@ pub struct MediaEngine<F> {
     closed: Vec<u32>,
     /// The slot whose record is written next.
     next_record: usize,
+    /// Up to when records have been written that were due.
+    recorded: Now,
     line: ArrayVec<Waiting<F>, BURST>,
     /// Packets passed on since this was last asked.
     passed: u64,
@@ -88,6 +94,7 @@ impl<F: Frame> MediaEngine<F> {
             free: Vec::new(),
             closed: Vec::new(),
             next_record: 0,
+            recorded: Now::ZERO,
             line: ArrayVec::new(),
             passed: 0,
         })
@@ -238,8 +245,8 @@ impl<F: Frame> MediaEngine<F> {
         self.streams_max
     }
 
-    /// Writes stream records for `show`, some at a time.
-    pub fn publish(&mut self, layout: &Layout<'static>, worker: usize) {
+    /// Writes the stream records for `show` that are due.
+    pub fn publish(&mut self, layout: &Layout<'static>, worker: usize, now: Now) {
         for slot in self.closed.drain(..) {
             if let Some(words) = layout.stream(worker, slot as usize) {
                 StreamRecord::clear(words);
@@ -248,7 +255,7 @@ impl<F: Frame> MediaEngine<F> {
         if self.next_record >= self.streams.len() {
             self.next_record = 0;
         }
-        let end = (self.next_record + RECORDS_AT_ONCE).min(self.streams.len());
+        let end = (self.next_record + self.records_due(now)).min(self.streams.len());
         let slots = self.next_record..end;
         let streams = self.streams.get(slots.clone()).unwrap_or_default();
         for (slot, open) in slots.zip(streams) {
@@ -257,6 +264,20 @@ impl<F: Frame> MediaEngine<F> {
             }
         }
         self.next_record = end;
+    }
+
+    fn records_due(&mut self, now: Now) -> usize {
+        let due = now.since(self.recorded).as_nanos() / RECORD_EVERY.as_nanos();
+        match u32::try_from(due) {
+            Ok(due) if (due as usize) < RECORDS_AT_ONCE => {
+                self.recorded = self.recorded + RECORD_EVERY * due;
+                due as usize
+            }
+            _ => {
+                self.recorded = now;
+                RECORDS_AT_ONCE
+            }
+        }
     }
 }
 

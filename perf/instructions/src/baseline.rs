@@ -54,7 +54,7 @@ pub(crate) fn table(counts: &Counts, baseline: &Counts) -> String {
     let none = Stages::new();
     for (case, now) in counts {
         let before = baseline.get(case).unwrap_or(&none);
-        let _ = write!(text, "{case:14}");
+        let _ = write!(text, "{case:16}");
         for (stage, now, before) in rows(now, before) {
             let _ = write!(text, "  {stage} {now} ({before})");
         }

@@ -5,8 +5,6 @@ use std::path::Path;
 use std::process::Command;
 use std::{fs, io};
 
-use wire::BURST;
-
 use crate::CountError;
 use crate::baseline::Stages;
 use crate::case::Case;
@@ -17,7 +15,7 @@ use crate::stage::{MARKER, STAGES};
 pub(crate) fn count(case: &Case) -> Result<Stages, CountError> {
     let folder = std::env::temp_dir().join(format!("perf-instructions-{}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|e| CountError::Io("folder for dumps", e))?;
-    let counted = run(case, &folder).and_then(|()| read(&folder));
+    let counted = run(case, &folder).and_then(|()| read(&folder, case.burst));
     fs::remove_dir_all(&folder).map_err(|e| CountError::Io("folder for dumps", e))?;
     counted
 }
@@ -42,8 +40,8 @@ fn run(case: &Case, folder: &Path) -> Result<(), CountError> {
     Err(CountError::Callgrind(said))
 }
 
-/// Adds up the dumps by the stage that ended with each.
-fn read(folder: &Path) -> Result<Stages, CountError> {
+/// Adds up the dumps of bursts of so many packets, by the stage that ended with each.
+fn read(folder: &Path, burst: usize) -> Result<Stages, CountError> {
     let mut sums: BTreeMap<String, u64> = BTreeMap::new();
     for entry in fs::read_dir(folder).map_err(|e| CountError::Io("folder for dumps", e))? {
         let path = entry
@@ -54,7 +52,7 @@ fn read(folder: &Path) -> Result<Stages, CountError> {
             *sums.entry(stage).or_default() += instructions;
         }
     }
-    let packets = u64::try_from(BURSTS * BURST).unwrap_or(u64::MAX);
+    let packets = u64::try_from(BURSTS * burst).unwrap_or(u64::MAX);
     let mut stages = Stages::new();
     for stage in STAGES {
         let sum = sums.get(stage).copied();

@@ -2,6 +2,7 @@
 
 use abi::Suite;
 use perf_loadgen::Direction;
+use wire::BURST;
 
 /// One kind of packet on one kind of way.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +12,8 @@ pub(crate) struct Case {
     pub(crate) server: Option<Suite>,
     pub(crate) direction: Direction,
     pub(crate) v6: bool,
+    /// Packets that come at once.
+    pub(crate) burst: usize,
 }
 
 /// Every case.
@@ -21,6 +24,15 @@ pub(crate) const CASES: &[Case] = &[
         server: None,
         direction: Direction::Inward,
         v6: false,
+        burst: BURST,
+    },
+    Case {
+        name: "srtp-to-rtp-lone",
+        client: Some(Suite::AesCm128HmacSha1_80),
+        server: None,
+        direction: Direction::Inward,
+        v6: false,
+        burst: 1,
     },
     Case {
         name: "rtp-to-srtp",
@@ -28,6 +40,7 @@ pub(crate) const CASES: &[Case] = &[
         server: None,
         direction: Direction::Outward,
         v6: false,
+        burst: BURST,
     },
     Case {
         name: "gcm-to-gcm-v6",
@@ -35,6 +48,7 @@ pub(crate) const CASES: &[Case] = &[
         server: Some(Suite::AeadAes128Gcm),
         direction: Direction::Inward,
         v6: true,
+        burst: BURST,
     },
     Case {
         name: "relay",
@@ -42,5 +56,6 @@ pub(crate) const CASES: &[Case] = &[
         server: None,
         direction: Direction::Inward,
         v6: false,
+        burst: BURST,
     },
 ];

@@ -46,6 +46,8 @@ struct Path {
     counters: Counters<'static>,
     store: Store,
     out: Out,
+    /// Packets of a burst that is counted.
+    burst: usize,
 }
 
 /// What leaves, by port.
@@ -106,20 +108,22 @@ impl Path {
         };
         let mut source = Source::new(&made, &traffics).ok()?;
         let stack = stack(case, &made, &mut source, &mut out)?;
-        let store = Store::make(&mut source, (WARM_UP + BURSTS) * BURST).ok()?;
+        let store = Store::make(&mut source, WARM_UP * BURST + BURSTS * case.burst).ok()?;
         Some(Self {
             engine,
             stack,
             counters: Counters::new(words.leak())?,
             store,
             out,
+            burst: case.burst,
         })
     }
 
     fn run(&mut self) -> Option<()> {
         for turn in 0..WARM_UP + BURSTS {
+            let packets = if turn < WARM_UP { BURST } else { self.burst };
             let mut burst: ArrayVec<(u16, SimFrame), BURST> = ArrayVec::new();
-            while !burst.is_full() {
+            while burst.len() < packets {
                 let ready = self.store.ready()?;
                 let port = u16::from(ready.end == End::Inside);
                 burst.push((port, SimFrame::from_bytes(ready.octets)));
@@ -133,7 +137,7 @@ impl Path {
                 self.turn(burst, &mut markers, || Markers.classified());
             }
             // Every packet came through, and what was counted is the whole way.
-            (self.out.frames.len() == BURST && self.out.refused == 0).then_some(())?;
+            (self.out.frames.len() == packets && self.out.refused == 0).then_some(())?;
             self.out.frames.clear();
         }
         Some(())

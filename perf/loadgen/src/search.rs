@@ -78,6 +78,7 @@ mod tests {
             received_per_second: rate,
             blocked: 0.0,
             delay: None,
+            making: 0.0,
         }
     }
 

@@ -90,6 +90,15 @@ impl Proxy {
         Ok(Counters::read(&self.show("counters")?))
     }
 
+    /// What the workers say of the delay that they add, from receive to transmit burst: the median,
+    /// in microseconds.
+    pub(crate) fn media_delay(&self) -> Result<f64> {
+        let media = self.show("media")?;
+        let nanos = media.pointer("/delay/p50_ns").and_then(Value::as_f64);
+        let missing = || BenchError::Usage("show media tells of no delay".to_owned());
+        Ok(nanos.ok_or_else(missing)? / 1e3)
+    }
+
     /// Octets of memory that the dataplane has of its own.
     pub(crate) fn memory(&self) -> Result<u64> {
         let path = format!("/proc/{}/status", self.dataplane.pid());

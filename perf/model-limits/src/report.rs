@@ -5,10 +5,15 @@ use perf_harness::{Question, Target, Unit};
 use crate::climb::Climb;
 use crate::plan::Plan;
 
-/// The question that all models together answer.
-pub(crate) fn question() -> Question {
+/// The question that all models together answer, or some of them: then it has another name, so
+/// that the whole answer stays.
+pub(crate) fn question(of_all: bool) -> Question {
     Question::new(
-        "model-limits",
+        if of_all {
+            "model-limits"
+        } else {
+            "model-limits-some"
+        },
         "Does every appliance model take its sessions, and not one more?",
         "A real data plane and a real control of its own for each model, one worker and one \
          handshake thread. A signed K9 licence of the model's largest tier is installed, and \

@@ -1,7 +1,7 @@
 //! What the proxy adds to the way of a packet.
 
 use perf_harness::{Question, Target, Unit};
-use perf_loadgen::Delay;
+use perf_loadgen::Report;
 use perf_loadgen::synth::Synth;
 
 use super::{RTPENGINE_CALLS, called, once, provisioned, synthetic, through_rtpengine};
@@ -32,7 +32,7 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
         let (rtpengine, path) = called(bench)?;
         let generator = rtpengine.generator(bench, &path).set("warm-up", "5000");
         let report = once(&generator.set("rate", &load).set("seconds", seconds))?;
-        record(&mut question, "rtpengine", report.delay)?;
+        record(&mut question, "rtpengine", &report)?;
         drop(rtpengine);
         let synth = Synth {
             count: RTPENGINE_CALLS,
@@ -41,7 +41,13 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
         let (proxy, _, path) = provisioned(bench, &synth)?;
         let generator = bench.generator(&path).over_memif();
         let report = once(&generator.set("rate", &load).set("seconds", seconds))?;
-        record(&mut question, "ucproxy", report.delay)?;
+        record(&mut question, "ucproxy", &report)?;
+        let own = proxy.media_delay()?;
+        question.record(
+            "ucproxy, from receive to transmit burst, p50",
+            Unit::Us,
+            own,
+        );
         drop(proxy);
         let synth = Synth {
             client_suite: None,
@@ -51,7 +57,7 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
         let _testpmd = Testpmd::start(bench)?;
         let generator = bench.generator(&path).over_memif().flag("mirror");
         let report = once(&generator.set("rate", &load).set("seconds", seconds))?;
-        record(&mut question, FORWARDING, report.delay)?;
+        record(&mut question, FORWARDING, &report)?;
     }
     for percentile in ["p50", "p99"] {
         question.claim_ratio(
@@ -70,8 +76,11 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
     Ok(question)
 }
 
-fn record(question: &mut Question, whose: &str, delay: Option<Delay>) -> Result<()> {
+fn record(question: &mut Question, whose: &str, report: &Report) -> Result<()> {
+    let delay = report.delay;
     let delay = delay.ok_or_else(|| BenchError::Generator("no delays".to_owned()))?;
+    let making = report.making / 1e3;
+    question.record(&format!("{whose}, of it the making"), Unit::Us, making);
     for (percentile, nanos) in [
         ("p50", delay.p50),
         ("p90", delay.p90),

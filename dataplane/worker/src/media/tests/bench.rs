@@ -2,8 +2,10 @@
 
 use core::net::{IpAddr, SocketAddr};
 use core::sync::atomic::AtomicU64;
+use core::time::Duration;
 
 use abi::counters::{BLOCK_WORDS, Counters};
+use abi::layout::Layout;
 use abi::policy::{Interface, MediaTermination, Prefix, Route, RtpSettings};
 use abi::{Counter, Now, Reason, Suite};
 use ip::{Egress, Limits, NeighborEvent, Stack};
@@ -202,6 +204,12 @@ impl Bench {
     pub(super) fn pass(&mut self, src: &str, dst: SocketAddr, payload: &[u8]) -> Vec<Datagram> {
         self.queue(addr(src), dst, payload);
         self.run()
+    }
+
+    /// Lets time pass, and has the records written that are due then.
+    pub(super) fn publish_in(&mut self, layout: &Layout<'static>, time: Duration) {
+        self.now = self.now + time;
+        self.engine.publish(layout, 0, self.now);
     }
 
     /// Answers an ARP question as the station that was asked for.

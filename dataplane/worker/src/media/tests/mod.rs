@@ -4,9 +4,11 @@ use abi::layout::{Layout, Shape};
 use abi::records::StreamRecord;
 use abi::{Counter, Reason, Suite};
 use core::sync::atomic::AtomicU64;
+use core::time::Duration;
 use pipeline::{Leg, MediaPlan};
 use srtp::Traffic;
 
+use super::{RECORD_EVERY, RECORDS_AT_ONCE};
 use bench::{Bench, CLIENT, Peer, SERVER, addr, clear_plan, keys, rtcp, rtp, secure};
 
 const CM: Suite = Suite::AesCm128HmacSha1_80;
@@ -348,8 +350,8 @@ fn packets_in_line_do_not_reach_the_next_stream_of_a_slot() {
     assert_eq!(bench.refusals(), [(Reason::MediaNoSession, 1)]);
 }
 
-#[test]
-fn records_are_published_and_cleared() {
+/// Of one worker with a hundred streams.
+fn layout() -> Layout<'static> {
     let shape = Shape {
         workers: 1,
         sessions: 1,
@@ -357,25 +359,31 @@ fn records_are_published_and_cleared() {
         image_words: 64,
     };
     let words: Vec<AtomicU64> = (0..shape.words()).map(|_| AtomicU64::new(0)).collect();
-    let layout = Layout::format(words.leak(), shape).unwrap();
+    Layout::format(words.leak(), shape).unwrap()
+}
+
+#[test]
+fn records_are_published_and_cleared() {
+    let layout = layout();
     let load = |slot: u32| StreamRecord::load(layout.stream(0, slot as usize).unwrap());
     let mut bench = Bench::new(100);
     let slots: Vec<u32> = (0..90)
         .map(|_| bench.open(&clear_plan()).unwrap().0)
         .collect();
+    let opened = bench.now.nanos();
     for _ in 0..2 {
-        bench.engine.publish(&layout, 0);
+        bench.publish_in(&layout, Duration::from_millis(1));
     }
     for &slot in &slots {
         let record = load(slot).unwrap();
         assert_eq!(Some(record), bench.engine.record(slot));
         assert_eq!(
             (record.session, record.media, record.opened),
-            (9, 3, bench.now.nanos())
+            (9, 3, opened)
         );
     }
     bench.engine.close(slots[7]);
-    bench.engine.publish(&layout, 0);
+    bench.publish_in(&layout, Duration::ZERO);
     assert_eq!(load(slots[7]), None);
     // A slot that is used again before the next turn is not cleared after it was written.
     bench.engine.close(slots[8]);
@@ -384,7 +392,38 @@ fn records_are_published_and_cleared() {
         Ok(slots[8])
     );
     for _ in 0..3 {
-        bench.engine.publish(&layout, 0);
+        bench.publish_in(&layout, Duration::from_millis(1));
     }
     assert!(load(slots[8]).is_some());
+}
+
+#[test]
+fn records_are_written_one_by_one_as_time_passes() {
+    let layout = layout();
+    let mut bench = Bench::new(100);
+    for _ in 0..90 {
+        bench.open(&clear_plan()).unwrap();
+    }
+    let written = || {
+        (0..90)
+            .filter(|&slot| StreamRecord::load(layout.stream(0, slot).unwrap()).is_some())
+            .count()
+    };
+    bench.publish_in(&layout, Duration::from_millis(1));
+    assert_eq!(
+        written(),
+        RECORDS_AT_ONCE,
+        "a late worker writes no more at once"
+    );
+    bench.publish_in(&layout, RECORD_EVERY / 2);
+    assert_eq!(written(), RECORDS_AT_ONCE);
+    bench.publish_in(&layout, RECORD_EVERY / 2);
+    assert_eq!(written(), RECORDS_AT_ONCE + 1);
+    bench.publish_in(&layout, RECORD_EVERY * 5 / 2);
+    bench.publish_in(&layout, RECORD_EVERY / 2);
+    assert_eq!(
+        written(),
+        RECORDS_AT_ONCE + 4,
+        "nothing that is due is forgotten"
+    );
 }
