@@ -19,8 +19,8 @@ use crate::template::{fill, write};
 use crate::wait::{STEP, until};
 use crate::wav;
 
-/// Seconds of tone that a phone has to play; it starts again at the end of it.
-const TONE_S: u32 = 120;
+/// Seconds of tone that a phone has to play where nobody says: longer than most calls.
+pub const TONE_S: u32 = 120;
 
 /// How a phone reaches its call manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +69,8 @@ pub struct PhoneSpec<'a> {
     pub identity: &'a Identity,
     /// What it plays.
     pub tone_hz: f64,
+    /// Seconds for which it can play; at the end of them it hangs up.
+    pub tone_s: u32,
     /// Whether it answers by itself.
     pub answer: Answer,
 }
@@ -95,7 +97,7 @@ impl Phone {
         static CONTROL_PORTS: AtomicU16 = AtomicU16::new(4444);
         let control_port = CONTROL_PORTS.fetch_add(1, Relaxed);
         let dir = lab.subdir(&format!("phone-{}", spec.user))?;
-        wav::write_tone(&dir.join("tone.wav"), spec.tone_hz, TONE_S)?;
+        wav::write_tone(&dir.join("tone.wav"), spec.tone_hz, spec.tone_s)?;
         write(&dir.join("contacts"), "")?;
         write(&dir.join("accounts"), &account(spec))?;
         let config = fill(

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::baresip::{Answer, Phone, PhoneSpec, Transport};
+use crate::baresip::{Answer, Phone, PhoneSpec, TONE_S, Transport};
 use crate::call::Party;
 use crate::certs::{Identity, Request};
 use crate::error::{Result, ensure};
@@ -51,6 +51,8 @@ pub struct Setting {
     pub family: Family,
     /// Whether phones answer by themselves.
     pub answer: Answer,
+    /// Seconds that a call can last at most: the phones hang up when their tone ends.
+    pub tone_s: u32,
 }
 
 impl Default for Setting {
@@ -60,6 +62,7 @@ impl Default for Setting {
             aim: Aim::Manager,
             family: Family::V4,
             answer: Answer::Auto,
+            tone_s: TONE_S,
         }
     }
 }
@@ -228,6 +231,7 @@ pub fn outside_phone(
         srtp: true,
         identity,
         tone_hz,
+        tone_s: setting.tone_s,
         answer: setting.answer,
     };
     Phone::start(lab, &lab.outside, &spec)
@@ -253,6 +257,7 @@ fn inside_phone(lab: &Lab, setting: &Setting) -> Result<Phone> {
         srtp: secure,
         identity: &identity,
         tone_hz: INSIDE.1,
+        tone_s: setting.tone_s,
         answer: setting.answer,
     };
     Phone::start(lab, &lab.inside, &spec)

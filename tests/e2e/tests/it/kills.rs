@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use e2e::baresip::TONE_S;
 use e2e::call::{dial, hang_up, talk};
 use e2e::chance::Chance;
 use e2e::error::{Failure, Result, ensure};
@@ -129,7 +130,12 @@ fn live_and_die(stage: &mut Stage<'_>, chance: &mut Chance, number: u64) -> Resu
 #[test]
 fn control_dies_while_it_applies_and_no_call_notices() -> Result<()> {
     let kills = kills() * 4 / 5;
-    on_one_stage(&Setting::default(), |stage| {
+    // One call lasts through them all; none takes a second.
+    let setting = Setting {
+        tone_s: TONE_S.saturating_add(u32::try_from(kills).unwrap_or(u32::MAX)),
+        ..Setting::default()
+    };
+    on_one_stage(&setting, |stage| {
         let mut chance = chance();
         let mut peers = register(stage)?;
         let (mut outside, mut inside) = stage.parties();

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use e2e::baresip::{Answer, Phone, PhoneSpec, Transport};
+use e2e::baresip::{Answer, Phone, PhoneSpec, TONE_S, Transport};
 use e2e::call::{Party, whole};
 use e2e::certs::Request;
 use e2e::error::Result;
@@ -31,6 +31,7 @@ fn call_without_proxy(family: Family, transport: Transport, srtp: bool) -> Resul
             srtp,
             identity: &identity,
             tone_hz,
+            tone_s: TONE_S,
             answer: Answer::Auto,
         };
         let mut outside =
