@@ -6,7 +6,7 @@ use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
 use wire::{BURST, Burst, Frame, Nic};
 
-use crate::{Counts, End, Link, LoadError, Sink, Source, Store};
+use crate::{Counts, End, Link, LoadError, Sink, Source, Store, Ticket};
 
 /// Nanoseconds in a second.
 const SECOND: u64 = 1_000_000_000;
@@ -31,9 +31,9 @@ pub struct Ends<N> {
 pub enum Load {
     /// Packets made ahead of time.
     Stored(Store),
-    /// Packets made as they are sent, for so many nanoseconds.
+    /// Packets made one by one before they are due, for so many nanoseconds.
     Live(u64),
-    /// So many packets, made as they are sent.
+    /// So many packets, made one by one before they are due.
     Count(u64),
 }
 
@@ -56,11 +56,9 @@ pub struct Report {
     pub received_per_second: f64,
     /// Share of the turns in which the proxy's ring was full: the generator waited for it.
     pub blocked: f64,
-    /// One-way delay, in nanoseconds; absent where packets carry no time.
+    /// One-way delay from the time at which a packet is due, in nanoseconds; absent where packets
+    /// carry no time.
     pub delay: Option<Delay>,
-    /// Nanoseconds of the delay that are the generator's own: from the time that a packet carries
-    /// until it is sealed and given to the ring, on average. Zero where packets carry no time.
-    pub making: f64,
 }
 
 /// Percentiles of the one-way delay, in nanoseconds.
@@ -85,6 +83,14 @@ struct Port<N: Nic> {
     waiting: Burst<N::Frame>,
 }
 
+/// Packets that are made and not yet sent.
+struct Made<F> {
+    frames: Burst<F>,
+    tickets: ArrayVec<Ticket, BURST>,
+    /// Nanoseconds from the load's begin after which all of them are due.
+    due: u64,
+}
+
 /// The generator: both halves, the ports and a clock in nanoseconds.
 pub struct Drive<N: Nic, C> {
     ports: [Port<N>; 2],
@@ -101,8 +107,6 @@ struct Progress {
     bad: u64,
     turns: u64,
     blocked: u64,
-    /// Bursts made as they were sent, and the nanoseconds that this took.
-    made: (u64, u64),
     /// Time and packets received when the load had settled.
     settled: Option<(u64, u64)>,
 }
@@ -192,10 +196,11 @@ impl<N: Nic, C: Fn() -> u64> Drive<N, C> {
     pub fn run(&mut self, mut load: Load, rate: Option<f64>) -> Result<Report, LoadError> {
         let begin = (self.clock)();
         let mut progress = Progress::default();
+        let mut made = None;
         let total = match &load {
             Load::Stored(store) => store.left() as u64,
             Load::Count(count) => *count,
-            Load::Live(_) => u64::MAX,
+            Load::Live(nanos) => rate.map_or(u64::MAX, |rate| due(rate, *nanos, 0)),
         };
         loop {
             self.receive();
@@ -219,9 +224,18 @@ impl<N: Nic, C: Fn() -> u64> Drive<N, C> {
             let left = total - progress.sent();
             let due = rate.map_or(u64::MAX, |rate| due(rate, elapsed, progress.sent()));
             let count = usize::try_from(due.min(left)).unwrap_or(BURST).min(BURST);
-            match &mut load {
-                Load::Stored(store) => self.send_stored(store, count, &mut progress),
-                Load::Live(_) | Load::Count(_) => self.send_live(count, &mut progress)?,
+            if let Load::Stored(store) = &mut load {
+                self.send_stored(store, count, &mut progress);
+                continue;
+            }
+            if made.is_none() && left > 0 {
+                let first = progress.sent() + 1;
+                let due_at = |place| rate.map_or(elapsed, |rate| due_at(rate, first + place));
+                made = Some(self.make(count.max(1), begin, due_at)?);
+            }
+            let elapsed = (self.clock)().saturating_sub(begin);
+            if let Some(made) = made.take_if(|made| made.due <= elapsed) {
+                self.send_made(made, &mut progress);
             }
         }
         let elapsed = (self.clock)().saturating_sub(begin);
@@ -255,7 +269,6 @@ impl<N: Nic, C: Fn() -> u64> Drive<N, C> {
                 p999: at(0.999),
                 max: delay.max(),
             }),
-            making: share(progress.made.1, progress.made.0),
         }
     }
 
@@ -286,22 +299,42 @@ impl<N: Nic, C: Fn() -> u64> Drive<N, C> {
         self.flush();
     }
 
-    fn send_live(&mut self, count: usize, progress: &mut Progress) -> Result<(), LoadError> {
-        let [outside, inside] = &mut self.ports;
-        let mut frames: Burst<N::Frame> = (0..count).map_while(|_| outside.nic.alloc()).collect();
+    /// Makes `count` packets that carry the times at which they are due: `begin` and the
+    /// nanoseconds that `due_at` has by their place.
+    fn make(
+        &mut self,
+        count: usize,
+        begin: u64,
+        due_at: impl Fn(u64) -> u64,
+    ) -> Result<Made<N::Frame>, LoadError> {
+        let nic = &mut self.ports[0].nic;
+        let mut frames: Burst<N::Frame> = (0..count).map_while(|_| nic.alloc()).collect();
         let tickets = self.source.tickets(frames.len());
         for (frame, ticket) in frames.iter_mut().zip(&tickets) {
             if !frame.append(ticket.len) {
                 return Err(LoadError::NoBuffers);
             }
         }
-        let begin = (self.clock)();
+        let time = |place| begin + due_at(place);
         {
             let bodies = frames.iter_mut().map(Frame::data_mut);
             let mut bodies: ArrayVec<&mut [u8], BURST> = bodies.collect();
-            self.source.fill(&tickets, &mut bodies, begin)?;
+            self.source.fill(&tickets, &mut bodies, time)?;
         }
-        for (frame, ticket) in frames.into_iter().zip(&tickets) {
+        let due = (0..)
+            .zip(&tickets)
+            .last()
+            .map_or(0, |(place, _)| due_at(place));
+        Ok(Made {
+            frames,
+            tickets,
+            due,
+        })
+    }
+
+    fn send_made(&mut self, made: Made<N::Frame>, progress: &mut Progress) {
+        let [outside, inside] = &mut self.ports;
+        for (frame, ticket) in made.frames.into_iter().zip(&made.tickets) {
             progress.count(ticket.is_good());
             match ticket.end {
                 End::Outside => outside.waiting.push(frame),
@@ -309,11 +342,6 @@ impl<N: Nic, C: Fn() -> u64> Drive<N, C> {
             }
         }
         self.flush();
-        if !tickets.is_empty() {
-            progress.made.0 += 1;
-            progress.made.1 += (self.clock)().saturating_sub(begin);
-        }
-        Ok(())
     }
 
     fn flush(&mut self) {
@@ -403,6 +431,18 @@ fn due(rate: f64, elapsed: u64, sent: u64) -> u64 {
     )]
     let due = due as u64;
     due.saturating_sub(sent)
+}
+
+/// Nanoseconds after which so many packets are due at `rate`.
+fn due_at(rate: f64, packets: u64) -> u64 {
+    let nanos = float(packets) / rate * float(SECOND);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "not negative, and saturates"
+    )]
+    let nanos = nanos.ceil() as u64;
+    nanos
 }
 
 fn share(part: u64, whole: u64) -> f64 {

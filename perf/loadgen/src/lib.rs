@@ -3,7 +3,7 @@
 //! The generator stands on both sides of a proxy. [`Source`] makes every stream's packets, each
 //! sealed with its own stream's key; [`Sink`] takes what comes out on the other side and compares
 //! it packet by packet: authentic under the right key, equal in every octet, in order, none
-//! missing. Packets carry the time of their making, so the delay of each is known.
+//! missing. Packets carry the time at which they are due, so the delay of each is known.
 //!
 //! Deliberately absent: setting streams up. A file names them, for the proxy and for us.
 

@@ -78,7 +78,6 @@ mod tests {
             received_per_second: rate,
             blocked: 0.0,
             delay: None,
-            making: 0.0,
         }
     }
 

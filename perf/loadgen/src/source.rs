@@ -202,8 +202,8 @@ impl Source {
         })
     }
 
-    /// Makes the packets of `tickets` in `frames`, one each and as long as it says. `nanos` is
-    /// the time that they carry.
+    /// Makes the packets of `tickets` in `frames`, one each and as long as it says. `time` has
+    /// the nanoseconds that each carries, by its place.
     ///
     /// # Errors
     /// [`LoadError::Packet`]: a key has protected all that it may.
@@ -211,13 +211,13 @@ impl Source {
         &mut self,
         tickets: &[Ticket],
         frames: &mut [&mut [u8]],
-        nanos: u64,
+        time: impl Fn(u64) -> u64,
     ) -> Result<(), LoadError> {
         let mut plans: ArrayVec<Option<SealPlan>, BURST> = ArrayVec::new();
-        for (ticket, frame) in tickets.iter().zip(frames.iter_mut()) {
+        for ((ticket, frame), place) in tickets.iter().zip(frames.iter_mut()).zip(0..) {
             let plan = match ticket.kind {
                 Kind::Good(traffic) => match self.talkers.get_mut(ticket.talker as usize) {
-                    Some(talker) => talker.write(traffic, frame, &self.packets, nanos)?,
+                    Some(talker) => talker.write(traffic, frame, &self.packets, time(place))?,
                     None => None,
                 },
                 Kind::Bad(_) => None,

@@ -63,7 +63,7 @@ impl Store {
                 at += ticket.len;
             }
             // A time of zero says that there is none.
-            source.fill(&tickets, &mut frames, Now::ZERO.nanos())?;
+            source.fill(&tickets, &mut frames, |_| Now::ZERO.nanos())?;
         }
         Ok(store)
     }

@@ -277,3 +277,13 @@ fn rate_is_kept() {
     assert_eq!(due(1_000.0, SECOND / 2, 400), 100);
     assert_eq!(due(1_000.0, SECOND / 2, 600), 0);
 }
+
+#[test]
+fn packets_carry_the_time_at_which_they_are_due() {
+    assert_eq!(due_at(1_000.0, 100), SECOND / 10);
+    for (rate, packets) in [(3_000.0, 7), (44_100.0, 1), (1e6, 999_983)] {
+        let at = due_at(rate, packets);
+        assert_eq!(due(rate, at, packets - 1), 1, "{packets} at {rate}");
+        assert_eq!(due(rate, at - 1, packets - 1), 0, "{packets} at {rate}");
+    }
+}
