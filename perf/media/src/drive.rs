@@ -30,6 +30,8 @@ pub(crate) struct Run {
     frames: Frames,
     from: Leg,
     is_bad: bool,
+    /// Packets that arrive together.
+    block: usize,
 }
 
 impl Run {
@@ -63,7 +65,13 @@ impl Run {
             frames,
             from: case.from,
             is_bad: case.bad.is_some(),
+            block: BLOCK,
         }
+    }
+
+    /// The same with packets that arrive one by one, so that none shares a burst.
+    pub(crate) fn one_by_one(self) -> Self {
+        Self { block: 1, ..self }
     }
 
     /// Sends all packets through. Every good one must come out, every bad one be counted.
@@ -76,7 +84,7 @@ impl Run {
         loop {
             let block: Vec<Mbuf> = waiting
                 .by_ref()
-                .take(BLOCK)
+                .take(self.block)
                 .map(|bytes| network.frame(bytes))
                 .collect();
             if block.is_empty() {

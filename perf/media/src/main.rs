@@ -1,12 +1,12 @@
 //! What a media packet costs on its way through one worker, stage by stage, beside the ciphers
 //! alone.
 //!
-//! `cargo run --release -p perf-media [stages | directions | refusals | streams | memory]` answers
-//! the question named, or all. One thread drives what the worker drives: a burst from a DPDK port
-//! (rings in memory, nothing copied), parsing, classification, the media engine with its ciphers,
-//! the neighbour table, and a burst to the port on the other side. Packets are prepared before
-//! and looked at after, outside the time that is measured. On a machine that does other things as
-//! well, put `chrt -f 10` in front.
+//! `cargo run --release -p perf-media [stages | lone | directions | refusals | streams | memory]`
+//! answers the question named, or all. One thread drives what the worker drives: a burst from a
+//! DPDK port (rings in memory, nothing copied), parsing, classification, the media engine with
+//! its ciphers, the neighbour table, and a burst to the port on the other side. Packets are
+//! prepared before and looked at after, outside the time that is measured. On a machine that does
+//! other things as well, put `chrt -f 10` in front.
 #![expect(
     clippy::print_stdout,
     clippy::expect_used,
@@ -59,6 +59,9 @@ fn main() {
     let mut answers = Vec::new();
     if wants("stages") {
         answers.push(questions::stages(&mut network, &options));
+    }
+    if wants("lone") {
+        answers.push(questions::lone(&mut network, &options));
     }
     if wants("directions") {
         answers.push(questions::directions(&mut network, &options));

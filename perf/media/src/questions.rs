@@ -12,6 +12,9 @@ use crate::network::{BLOCK, Network};
 
 const CM80: Suite = Suite::AesCm128HmacSha1_80;
 
+/// Packets of one run in which they come one by one.
+const LONE_PACKETS: usize = 100_000;
+
 /// Packets of one run: a sixth of a second at three million a second.
 const PACKETS: usize = BLOCK * 512;
 
@@ -61,6 +64,42 @@ pub(crate) fn stages(network: &mut Network, options: &Options) -> Question {
         "in all",
         share,
     );
+    question
+        .note("The stages are measured in runs of their own: reading the clock costs a little.");
+    question
+}
+
+/// The way of a packet that no other shares a burst with.
+pub(crate) fn lone(network: &mut Network, options: &Options) -> Question {
+    let title = "What does a packet cost that comes alone, stage by stage?";
+    let method = "As media-stages, but a frame is put into the ring only when the one before it \
+        has come out. In all is from the ring to the ring, an empty poll after it included.";
+    let mut question = Question::new("media-lone", title, method);
+    let cases = [
+        Case::decrypting("AES_CM_128_HMAC_SHA1_80", CM80),
+        Case::decrypting("AEAD_AES_128_GCM", Suite::AeadAes128Gcm),
+        Case {
+            name: "no crypto",
+            from: Leg::Server,
+            arrives: None,
+            leaves: None,
+            ..Case::decrypting("no crypto", CM80)
+        },
+    ];
+    for _ in 0..options.runs {
+        for case in &cases {
+            let mut run = |with_parts| {
+                let run = Run::new(network, case, 1_000, LONE_PACKETS);
+                run.one_by_one().go(network, with_parts)
+            };
+            let (cost, parts) = (run(false), run(true).parts);
+            for (part, nanos) in PARTS.iter().zip(parts) {
+                question.record(&format!("{}, {part}", case.name), Unit::NsPerPacket, nanos);
+            }
+            let all = format!("{}, in all", case.name);
+            question.record(&all, Unit::NsPerPacket, cost.total);
+        }
+    }
     question
         .note("The stages are measured in runs of their own: reading the clock costs a little.");
     question
