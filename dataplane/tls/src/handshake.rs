@@ -207,7 +207,14 @@ impl HandshakePort {
                 leg.step();
                 (mark, leg)
             }
-            Route::Threads { returns, .. } => returns.get(self.worker)?.pop()?,
+            Route::Threads { returns, .. } => {
+                let queue = returns.get(self.worker)?;
+                // Asked first because an empty queue's `pop` waits for all stores before it.
+                if queue.is_empty() {
+                    return None;
+                }
+                queue.pop()?
+            }
         };
         self.away = self.away.saturating_sub(1);
         Some(back)

@@ -74,8 +74,11 @@ impl<F> Handoff<F> {
     }
 
     /// The next message from any other worker.
+    #[inline]
     pub fn receive(&self) -> Option<Message<F>> {
-        self.from.iter().find_map(|ring| ring.pop())
+        // Asked first because an empty ring's `pop` waits for all stores before it.
+        let mut rings = self.from.iter().filter(|ring| !ring.is_empty());
+        rings.find_map(|ring| ring.pop())
     }
 
     /// Messages that wait for this worker: in all rings, and in the fullest.

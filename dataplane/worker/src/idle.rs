@@ -39,8 +39,12 @@ impl Backoff {
         }
     }
 
-    /// Decides after a turn; `wanted_in` is the time to the next timer, if any.
-    pub(crate) fn after_turn(&mut self, busy: bool, wanted_in: Option<Duration>) -> Rest {
+    /// Decides after a turn; `wanted_in` tells the time to the next timer, if any.
+    pub(crate) fn after_turn(
+        &mut self,
+        busy: bool,
+        wanted_in: impl FnOnce() -> Option<Duration>,
+    ) -> Rest {
         if busy {
             (self.empty_turns, self.sleep) = (0, FIRST_SLEEP);
             return Rest::None;
@@ -53,7 +57,7 @@ impl Backoff {
                 let max = Duration::from_micros(u64::from(sleep_us_max)).max(FIRST_SLEEP);
                 let sleep = self.sleep.min(max);
                 self.sleep = (self.sleep * 2).min(max);
-                match sleep.min(wanted_in.unwrap_or(sleep)) {
+                match sleep.min(wanted_in().unwrap_or(sleep)) {
                     Duration::ZERO => Rest::None,
                     sleep => Rest::Sleep(sleep),
                 }
@@ -69,7 +73,7 @@ mod tests {
     fn exhausted(sleep_us_max: u32) -> Backoff {
         let mut backoff = Backoff::new(Idle::Backoff { sleep_us_max });
         for _ in 0..PAUSES {
-            assert_eq!(backoff.after_turn(false, None), Rest::Pause);
+            assert_eq!(backoff.after_turn(false, || None), Rest::Pause);
         }
         backoff
     }
@@ -77,24 +81,27 @@ mod tests {
     #[test]
     fn busy_policy_never_sleeps() {
         let mut backoff = Backoff::new(Idle::Busy);
-        assert!((0..10_000).all(|_| backoff.after_turn(false, None) == Rest::Pause));
+        assert!((0..10_000).all(|_| backoff.after_turn(false, || None) == Rest::Pause));
     }
 
     #[test]
     fn sleeps_double_up_to_the_longest_and_work_resets_them() {
         let mut backoff = exhausted(35);
         let micros = |us| Rest::Sleep(Duration::from_micros(us));
-        let sleeps: Vec<_> = (0..4).map(|_| backoff.after_turn(false, None)).collect();
+        let sleeps: Vec<_> = (0..4).map(|_| backoff.after_turn(false, || None)).collect();
         assert_eq!(sleeps, [micros(10), micros(20), micros(35), micros(35)]);
-        assert_eq!(backoff.after_turn(true, None), Rest::None);
-        assert_eq!(backoff.after_turn(false, None), Rest::Pause);
+        assert_eq!(backoff.after_turn(true, || None), Rest::None);
+        assert_eq!(backoff.after_turn(false, || None), Rest::Pause);
     }
 
     #[test]
     fn a_timer_cuts_the_sleep_short() {
         let mut backoff = exhausted(1000);
         let soon = Duration::from_micros(3);
-        assert_eq!(backoff.after_turn(false, Some(soon)), Rest::Sleep(soon));
-        assert_eq!(backoff.after_turn(false, Some(Duration::ZERO)), Rest::None);
+        assert_eq!(backoff.after_turn(false, || Some(soon)), Rest::Sleep(soon));
+        assert_eq!(
+            backoff.after_turn(false, || Some(Duration::ZERO)),
+            Rest::None
+        );
     }
 }

@@ -46,7 +46,6 @@ use wire::{Burst, Nic};
 use crate::admission::Admission;
 use crate::enforce::Sweep;
 use crate::half_open::Sources;
-use crate::idle::Backoff;
 use crate::net::Net;
 use crate::provision::Provisioned;
 use crate::proxied::Proxied;
@@ -103,9 +102,10 @@ pub struct Worker<N: Nic> {
     leg_limits: LegLimits,
     tcp_map: PortMap,
     tcp_ports: PortSlice,
-    backoff: Backoff,
     log_rate: LogRate,
     /// Plaintext on its way from a leg to its session.
     scratch: Vec<u8>,
     turns: u64,
+    /// When an idle worker keeps house next.
+    housekeep_at: Now,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Duration;
 
 use abi::{Counter, Now};
 use ip::InterfaceId;
@@ -11,7 +12,7 @@ use wire::{Burst, Frame, Nic, Packet, Parsed};
 use crate::Worker;
 use crate::classify::Class;
 use crate::handoff::Message;
-use crate::idle::Rest;
+use crate::idle::{Backoff, Rest};
 use crate::media::{Arrival, fetch_frames};
 use crate::setup::worker_number;
 
@@ -21,8 +22,10 @@ const MESSAGES_PER_TURN: usize = 64;
 const HANDSHAKES_PER_TURN: usize = 16;
 /// Timers fired in one turn.
 const TIMERS_PER_TURN: usize = 64;
-/// Turns between two housekeepings of a busy worker; an idle one keeps house every turn.
-const HOUSEKEEP_EVERY: u64 = 256;
+/// Turns between two housekeepings of a busy worker.
+const HOUSEKEEP_TURNS: u64 = 256;
+/// Time between two housekeepings of an idle worker: what comes meanwhile waits for them.
+const HOUSEKEEP_EVERY: Duration = Duration::from_micros(10);
 
 /// What one turn did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +43,7 @@ impl<N: Nic> Worker<N> {
             let (stack, ports) = self.net.parts();
             stack.announce(ports);
         }
+        let mut backoff = Backoff::new(self.policy.image.boot.idle);
         while !self.stop.load(Ordering::Relaxed) {
             let now = clock();
             let turn = self.poll_once(now);
@@ -52,8 +56,8 @@ impl<N: Nic> Worker<N> {
                     self.times.media_delay.record(took, turn.media);
                 }
             }
-            let next = self.next_deadline().map(|at| at.since(now));
-            match self.backoff.after_turn(turn.busy, next) {
+            let next = || self.next_deadline().map(|at| at.since(now));
+            match backoff.after_turn(turn.busy, next) {
                 Rest::None => {}
                 Rest::Pause => core::hint::spin_loop(),
                 Rest::Sleep(time) => {
@@ -101,6 +105,8 @@ impl<N: Nic> Worker<N> {
             }
             self.run_segments(now);
             media += self.run_media(now);
+            // Now, not at the end of the turn: what comes next would delay it.
+            self.net.ports.flush();
         }
         work += self.take_handshakes(HANDSHAKES_PER_TURN, now);
         work += self.fire_timers(now);
@@ -110,8 +116,9 @@ impl<N: Nic> Worker<N> {
         let busy = work > 0;
         self.counters.add(Counter::Loops, 1);
         self.counters.add(Counter::BusyLoops, u64::from(busy));
-        if !busy || self.turns.is_multiple_of(HOUSEKEEP_EVERY) {
+        if self.turns.is_multiple_of(HOUSEKEEP_TURNS) || (!busy && now >= self.housekeep_at) {
             self.housekeep(now);
+            self.housekeep_at = now + HOUSEKEEP_EVERY;
         }
         Turn { busy, media }
     }

@@ -21,7 +21,6 @@ use crate::Worker;
 use crate::admission::Admission;
 use crate::half_open::Sources;
 use crate::handoff::Handoff;
-use crate::idle::Backoff;
 use crate::media::MediaEngine;
 use crate::net::{Net, Ports};
 use crate::policy::Policy;
@@ -190,10 +189,10 @@ impl<N: Nic> Worker<N> {
             leg_limits: LegLimits::default(),
             tcp_ports: PortSlice::new(&tcp_map, worker_number(id), seed(&entropy)?),
             tcp_map,
-            backoff: Backoff::new(image.boot.idle),
             log_rate: LogRate::default(),
             scratch: Vec::with_capacity(SCRATCH),
             turns: 0,
+            housekeep_at: now,
             policies: setup.policies,
             stop: setup.stop,
             policy,
