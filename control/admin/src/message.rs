@@ -1,6 +1,6 @@
 //! Requests and responses.
 
-use abi::provision::{StaticOutcome, StaticStream};
+use abi::provision::{StaticOutcome, StaticStream, Step};
 use policy::Finding;
 use serde::{Deserialize, Serialize};
 
@@ -52,10 +52,11 @@ pub enum Request {
         #[serde(default)]
         enforce: bool,
     },
-    /// Open media streams that no signalling sets up; control hands them on and keeps nothing.
-    OpenStreams {
-        /// Whether those that were opened so before are closed first.
-        first: bool,
+    /// Open or close media streams that no signalling sets up; control hands them on and keeps
+    /// nothing.
+    ProvisionStreams {
+        /// What is to be done with them.
+        step: Step,
         /// The streams, with their keys.
         streams: Vec<StaticStream>,
     },
@@ -88,9 +89,13 @@ impl Request {
             } => format!("rollback {version}"),
             Self::InstallLicence { .. } => "license install".into(),
             Self::RemoveLicence { serial, .. } => format!("license remove {serial}"),
-            Self::OpenStreams { first, streams } => {
-                let (count, more) = (streams.len(), if *first { "" } else { " more" });
-                format!("media provision, {count}{more} streams")
+            Self::ProvisionStreams { step, streams } => {
+                let what = match step {
+                    Step::Keep => "of which those that are open stay",
+                    Step::Close => "all others closed",
+                    Step::Open => "opened",
+                };
+                format!("media provision, {} streams, {what}", streams.len())
             }
             Self::Licences => "license show".into(),
             Self::Status => "show status".into(),

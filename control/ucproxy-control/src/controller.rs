@@ -121,8 +121,8 @@ impl Controller {
             Request::Licences => send(&call.reply, self.installed()),
             Request::Configuration => send(&call.reply, self.configuration()),
             Request::History => send(&call.reply, self.history()),
-            Request::OpenStreams { first, streams } => {
-                self.open_streams(streams, first, call.reply);
+            Request::ProvisionStreams { step, streams } => {
+                self.provision_streams(step, streams, call.reply);
             }
             Request::Apply { .. }
             | Request::Rollback { .. }

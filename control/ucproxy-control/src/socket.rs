@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use abi::provision::{StaticOutcome, StaticStream};
+use abi::provision::{StaticOutcome, StaticStream, Step};
 use abi::secrets::{self, MESSAGE_MAX, Provisioned, Request, Response};
 use abi::{BootId, LayoutId};
 use zeroize::Zeroizing;
@@ -53,35 +53,36 @@ pub(crate) fn push_keys(runtime_dir: &Path, boot: BootId, keys: &Keys) -> Result
     }
 }
 
-/// Has the data plane open `streams`, after closing those of before if `first`.
-pub(crate) fn open_streams(
+/// Has the data plane do `step` with `streams`; returns what became of each that was to be opened.
+pub(crate) fn provision_streams(
     runtime_dir: &Path,
+    step: Step,
     streams: &[StaticStream],
-    first: bool,
 ) -> Result<Vec<StaticOutcome>, SocketError> {
+    if step == Step::Close {
+        return provision_batch(runtime_dir, step, &[]);
+    }
     let mut outcomes = Vec::with_capacity(streams.len());
-    // An empty list closes what is open.
-    let (batch, rest) = streams.split_at(streams.len().min(STREAMS_A_MESSAGE));
-    outcomes.extend(open_batch(runtime_dir, batch, first)?);
-    for batch in rest.chunks(STREAMS_A_MESSAGE) {
-        outcomes.extend(open_batch(runtime_dir, batch, false)?);
+    for batch in streams.chunks(STREAMS_A_MESSAGE) {
+        outcomes.extend(provision_batch(runtime_dir, step, batch)?);
     }
     Ok(outcomes)
 }
 
-fn open_batch(
+fn provision_batch(
     runtime_dir: &Path,
+    step: Step,
     streams: &[StaticStream],
-    first: bool,
 ) -> Result<Vec<StaticOutcome>, SocketError> {
     let request = Request::PutStreams {
         layout: LayoutId::OURS,
-        first,
+        step,
         streams: streams.to_vec(),
     };
+    let expected = if step == Step::Open { streams.len() } else { 0 };
     let body = ask(runtime_dir, &request, STREAMS_TIMEOUT)?;
     match secrets::decode(&body) {
-        Some(Provisioned::Done(outcomes)) if outcomes.len() == streams.len() => Ok(outcomes),
+        Some(Provisioned::Done(outcomes)) if outcomes.len() == expected => Ok(outcomes),
         Some(Provisioned::NotNow) => Err(SocketError::NotNow),
         Some(Provisioned::WrongLayout(theirs)) => Err(SocketError::Layout(theirs)),
         Some(Provisioned::Done(_)) | None => Err(SocketError::Malformed),

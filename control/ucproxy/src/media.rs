@@ -1,12 +1,13 @@
 //! `media provision`: media streams that no signalling sets up.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use abi::provision::{StaticOutcome, StaticSide, StaticStream};
+use abi::provision::{StaticOutcome, StaticSide, StaticStream, Step};
 use abi::{Reason, Suite};
 use admin::{Failure, Request, Response};
 use serde::{Deserialize, Serialize};
@@ -30,16 +31,54 @@ pub(crate) enum MediaError {
         line: usize,
         error: serde_json::Error,
     },
-    #[error("{path}, line {line}: {what}")]
+    #[error("{path}, line {line}: {whose}: {error}")]
     Side {
         path: PathBuf,
         line: usize,
+        whose: &'static str,
+        error: SideError,
+    },
+    #[error("{path}, line {line}: {what} in line {first} already")]
+    Twice {
+        path: PathBuf,
+        line: usize,
         what: &'static str,
+        first: usize,
     },
     #[error("{0}")]
     Failed(Failure),
     #[error("control answered something else than was asked")]
     Answer,
+}
+
+/// What is wrong with one side of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SideError {
+    #[error("the port of 'local' is the data plane's to choose: write 0")]
+    LocalPort,
+    #[error("'local' and 'peer' are of different address families")]
+    Families,
+    #[error("'peer' is no address of a host")]
+    PeerAddress,
+    #[error("the port of 'peer' must be from 1 to 65535")]
+    PeerPort,
+    #[error(
+        "RTCP goes to the port above that of 'peer', and there is none: set 'rtcp_mux', or use a lower port"
+    )]
+    NoRtcpPort,
+    #[error("keys without a suite")]
+    NoSuite,
+    #[error("no such SRTP suite; there are {}", suites())]
+    UnknownSuite,
+    #[error("'receive' and 'transmit' are the suite's key and salt in hexadecimal, {0} digits")]
+    Key(usize),
+    #[error("'receive' and 'transmit' are the same: a key protects one direction")]
+    OneKey,
+}
+
+fn suites() -> String {
+    let names: Vec<_> = Suite::ALL.iter().map(|suite| suite.name()).collect();
+    names.join(", ")
 }
 
 /// A stream as a line of the file has it.
@@ -48,6 +87,9 @@ pub(crate) enum MediaError {
 struct Line {
     client: LineSide,
     server: LineSide,
+    /// Which line it is.
+    #[serde(skip)]
+    number: usize,
 }
 
 /// One side of it.
@@ -82,22 +124,17 @@ impl std::fmt::Debug for LineSide {
 pub(crate) fn provision(runtime_dir: &Path, file: &Path) -> Result<Outcome, CliError> {
     let mut lines = read(file)?;
     let streams = streams(file, &lines)?;
+    for batch in streams.chunks(STREAMS_A_REQUEST) {
+        ask(runtime_dir, Step::Keep, batch)?;
+    }
+    ask(runtime_dir, Step::Close, &[])?;
     let mut outcomes = Vec::with_capacity(lines.len());
-    // An empty list closes what is open.
-    let mut batches = streams.chunks(STREAMS_A_REQUEST);
-    let mut batch = batches.next().unwrap_or_default();
-    let mut first = true;
-    loop {
-        outcomes.extend(open(runtime_dir, batch, first)?);
-        first = false;
-        match batches.next() {
-            Some(next) => batch = next,
-            None => break,
-        }
+    for batch in streams.chunks(STREAMS_A_REQUEST) {
+        outcomes.extend(ask(runtime_dir, Step::Open, batch)?);
     }
     let mut refused = 0;
     let mut printed = String::new();
-    for (number, (line, outcome)) in lines.iter_mut().zip(&outcomes).enumerate() {
+    for (line, outcome) in lines.iter_mut().zip(&outcomes) {
         match *outcome {
             StaticOutcome::Open {
                 client_port,
@@ -113,9 +150,9 @@ pub(crate) fn provision(runtime_dir: &Path, file: &Path) -> Result<Outcome, CliE
                 let reason = Reason::from_index(reason.into());
                 let phrase = reason.map_or("refused", Reason::phrase);
                 out::complain(&format!(
-                    "{}, stream {}: {phrase}",
+                    "{}, line {}: {phrase}",
                     file.display(),
-                    number + 1
+                    line.number
                 ));
             }
         }
@@ -140,60 +177,113 @@ fn read(path: &Path) -> Result<Vec<Line>, MediaError> {
         if text.trim().is_empty() {
             continue;
         }
-        let line = serde_json::from_str(&text).map_err(|error| MediaError::Line {
+        let number = number + 1;
+        let line: Line = serde_json::from_str(&text).map_err(|error| MediaError::Line {
             path: path.to_owned(),
-            line: number + 1,
+            line: number,
             error,
-        });
-        lines.push(line?);
+        })?;
+        lines.push(Line { number, ..line });
     }
     Ok(lines)
 }
 
 fn streams(path: &Path, lines: &[Line]) -> Result<Vec<StaticStream>, MediaError> {
-    let stream = |(number, line): (usize, &Line)| {
-        let wrong = |what| MediaError::Side {
-            path: path.to_owned(),
-            line: number + 1,
-            what,
+    let stream = |line: &Line| {
+        let side = |whose, line_side| {
+            side(line_side).map_err(|error| MediaError::Side {
+                path: path.to_owned(),
+                line: line.number,
+                whose,
+                error,
+            })
         };
         Ok(StaticStream {
-            client: side(&line.client).map_err(wrong)?,
-            server: side(&line.server).map_err(wrong)?,
+            client: side("client", &line.client)?,
+            server: side("server", &line.server)?,
         })
     };
-    lines.iter().enumerate().map(stream).collect()
+    let streams = lines.iter().map(stream).collect::<Result<Vec<_>, _>>()?;
+    check_uniqueness(path, lines, &streams)?;
+    Ok(streams)
 }
 
-fn side(line: &LineSide) -> Result<StaticSide, &'static str> {
-    let local: IpAddr = line.local.ip();
-    if line.local.port() != 0 {
-        return Err("the port of 'local' is the data plane's to choose: write 0");
+/// No stream is named twice, and no key is sent under by two.
+fn check_uniqueness(
+    path: &Path,
+    lines: &[Line],
+    streams: &[StaticStream],
+) -> Result<(), MediaError> {
+    let mut seen = HashMap::new();
+    let mut keys: HashMap<&[u8], usize> = HashMap::new();
+    for (Line { number, .. }, stream) in lines.iter().zip(streams) {
+        let twice = |what, first| MediaError::Twice {
+            path: path.to_owned(),
+            line: *number,
+            what,
+            first,
+        };
+        if let Some(first) = seen.insert(stream, *number) {
+            return Err(twice("the same stream is", first));
+        }
+        for side in [&stream.client, &stream.server] {
+            if side.suite != 0
+                && let Some(first) = keys.insert(&side.transmit, *number)
+            {
+                return Err(twice("a key of 'transmit' is", first));
+            }
+        }
     }
+    Ok(())
+}
+
+fn side(line: &LineSide) -> Result<StaticSide, SideError> {
+    check_addresses(line)?;
     let (suite, receive, transmit) = match &line.suite {
         None if line.receive.is_some() || line.transmit.is_some() => {
-            return Err("keys without a suite");
+            return Err(SideError::NoSuite);
         }
         None => (0, Vec::new(), Vec::new()),
         Some(name) => {
-            let suite = Suite::from_name(name.as_bytes()).ok_or("no such SRTP suite")?;
+            let suite = Suite::from_name(name.as_bytes()).ok_or(SideError::UnknownSuite)?;
             let key = |text: &Option<String>| {
                 let octets = text.as_deref().and_then(from_hex);
-                octets
-                    .filter(|octets| octets.len() == suite.key_salt_len())
-                    .ok_or("'receive' and 'transmit' are the suite's key and salt in hexadecimal")
+                let octets = octets.filter(|octets| octets.len() == suite.key_salt_len());
+                octets.ok_or_else(|| SideError::Key(2 * suite.key_salt_len()))
             };
             (suite.id(), key(&line.receive)?, key(&line.transmit)?)
         }
     };
-    Ok(StaticSide {
-        local,
+    let side = StaticSide {
+        local: line.local.ip(),
         peer: line.peer,
         rtcp_mux: line.rtcp_mux,
         suite,
         receive,
         transmit,
-    })
+    };
+    if side.has_one_key() {
+        return Err(SideError::OneKey);
+    }
+    Ok(side)
+}
+
+fn check_addresses(line: &LineSide) -> Result<(), SideError> {
+    let LineSide { local, peer, .. } = line;
+    let is_broadcast = peer.ip() == Ipv4Addr::BROADCAST;
+    if local.port() != 0 {
+        Err(SideError::LocalPort)
+    } else if local.is_ipv4() != peer.is_ipv4() {
+        Err(SideError::Families)
+    } else if peer.ip().is_unspecified() || peer.ip().is_multicast() || is_broadcast {
+        Err(SideError::PeerAddress)
+    } else if peer.port() == 0 {
+        Err(SideError::PeerPort)
+    } else if peer.port() == u16::MAX && !line.rtcp_mux {
+        Err(SideError::NoRtcpPort)
+    } else {
+        Ok(())
+    }
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
@@ -205,18 +295,19 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     pairs.iter().map(octet).collect()
 }
 
-/// Has control open some streams.
-fn open(
+/// Has control do one step with some streams.
+fn ask(
     runtime_dir: &Path,
+    step: Step,
     streams: &[StaticStream],
-    first: bool,
 ) -> Result<Vec<StaticOutcome>, CliError> {
-    let request = Request::OpenStreams {
-        first,
+    let request = Request::ProvisionStreams {
+        step,
         streams: streams.to_vec(),
     };
+    let expected = if step == Step::Open { streams.len() } else { 0 };
     match admin::call(runtime_dir, &request, TIMEOUT)? {
-        Response::Streams { outcomes } if outcomes.len() == streams.len() => Ok(outcomes),
+        Response::Streams { outcomes } if outcomes.len() == expected => Ok(outcomes),
         Response::Failed(failure) => Err(MediaError::Failed(failure).into()),
         _ => Err(MediaError::Answer.into()),
     }
@@ -226,38 +317,104 @@ fn open(
 mod tests {
     use super::*;
 
-    fn line(suite: &str, key: &str, port: u16) -> LineSide {
+    fn key(first: u8) -> String {
+        format!("{first:02x}") + &"0f".repeat(29)
+    }
+
+    fn line(edit: impl FnOnce(&mut LineSide)) -> LineSide {
         let text = format!(
-            r#"{{"local":"192.0.2.1:{port}","peer":"192.0.2.9:5004","suite":"{suite}",
-                "receive":"{key}","transmit":"{key}"}}"#
+            r#"{{"local":"192.0.2.1:0","peer":"192.0.2.9:5004","suite":"AES_CM_128_HMAC_SHA1_80",
+                "receive":"{}","transmit":"{}"}}"#,
+            key(1),
+            key(2)
         );
-        serde_json::from_str(&text).unwrap()
+        let mut line = serde_json::from_str(&text).unwrap();
+        edit(&mut line);
+        line
     }
 
     #[test]
     fn sides_are_checked() {
-        let key = "0f".repeat(30);
-        let good = side(&line("AES_CM_128_HMAC_SHA1_80", &key, 0)).unwrap();
-        assert_eq!(good.suite, 1);
-        assert_eq!(good.receive, vec![0x0f; 30]);
-        for (suite, key, port, wanted) in [
-            ("ROT13", key.as_str(), 0, "no such SRTP suite"),
-            ("AES_CM_128_HMAC_SHA1_80", "0f", 0, "'receive' and"),
+        let good = side(&line(|_| {})).unwrap();
+        assert_eq!((good.suite, good.receive[0], good.transmit[0]), (1, 1, 2));
+        type Edit = fn(&mut LineSide);
+        let cases: [(Edit, SideError); 11] = [
             (
-                "AES_CM_128_HMAC_SHA1_80",
-                &key,
-                5_004,
-                "the port of 'local'",
+                |side| side.suite = Some("ROT13".into()),
+                SideError::UnknownSuite,
             ),
-        ] {
-            let said = side(&line(suite, key, port)).unwrap_err();
-            assert!(said.starts_with(wanted), "{said}");
+            (|side| side.suite = None, SideError::NoSuite),
+            (|side| side.transmit = None, SideError::Key(60)),
+            (|side| side.receive = Some("0f".into()), SideError::Key(60)),
+            (
+                |side| side.transmit.clone_from(&side.receive),
+                SideError::OneKey,
+            ),
+            (|side| side.local.set_port(5_004), SideError::LocalPort),
+            (|side| side.peer.set_port(0), SideError::PeerPort),
+            (|side| side.peer.set_port(65_535), SideError::NoRtcpPort),
+            (
+                |side| side.peer = "[2001:db8::9]:5004".parse().unwrap(),
+                SideError::Families,
+            ),
+            (
+                |side| side.peer.set_ip([224, 0, 0, 1].into()),
+                SideError::PeerAddress,
+            ),
+            (
+                |side| side.peer.set_ip([0, 0, 0, 0].into()),
+                SideError::PeerAddress,
+            ),
+        ];
+        for (edit, wanted) in cases {
+            assert_eq!(side(&line(edit)).unwrap_err(), wanted);
+        }
+        let muxed =
+            line(|side| (side.rtcp_mux, side.peer) = (true, "192.0.2.9:65535".parse().unwrap()));
+        assert!(side(&muxed).is_ok());
+        assert!(
+            SideError::UnknownSuite
+                .to_string()
+                .contains("AEAD_AES_256_GCM")
+        );
+    }
+
+    fn stream(number: usize, client: LineSide) -> Line {
+        let server = line(|side| {
+            (side.suite, side.receive, side.transmit) = (None, None, None);
+            side.peer.set_port(6_000 + u16::try_from(number).unwrap());
+        });
+        Line {
+            client,
+            server,
+            number,
         }
     }
 
     #[test]
+    fn a_key_is_sent_under_in_one_line() {
+        let of = |lines: &[Line]| streams(Path::new("f"), lines).map(|all| all.len());
+        let other = line(|side| side.transmit = Some(key(3)));
+        assert_eq!(of(&[stream(1, line(|_| {})), stream(2, other)]).unwrap(), 2);
+        let twice = of(&[stream(4, line(|_| {})), stream(9, line(|_| {}))]).unwrap_err();
+        assert_eq!(
+            twice.to_string(),
+            "f, line 9: a key of 'transmit' is in line 4 already"
+        );
+        let same = [
+            stream(3, line(|_| {})),
+            Line {
+                number: 5,
+                ..stream(3, line(|_| {}))
+            },
+        ];
+        let said = of(&same).unwrap_err().to_string();
+        assert_eq!(said, "f, line 5: the same stream is in line 3 already");
+    }
+
+    #[test]
     fn debug_output_shows_no_key() {
-        let text = format!("{:?}", line("AES_CM_128_HMAC_SHA1_80", "0badcafe", 0));
+        let text = format!("{:?}", line(|side| side.receive = Some("0badcafe".into())));
         assert!(!text.contains("0badcafe"), "{text}");
     }
 }

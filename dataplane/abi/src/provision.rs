@@ -3,6 +3,9 @@
 //! Control takes them over its admin socket and hands them on over the data plane's, as private
 //! keys (see [`crate::secrets`]): they hold SRTP keys. A stream is opened as a call's is; the
 //! data plane chooses its ports and says which.
+//!
+//! An operator's list replaces the one before, and comes in several messages. What is in both
+//! stays open: opened anew, it would send under keystream that it has used (RFC 3711 section 9.1).
 
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
@@ -11,8 +14,21 @@ use postcard_schema::Schema;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
+/// What is to be done with a list's streams; a list goes through the steps in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Those that are open stay so. As many messages as it takes.
+    Keep,
+    /// All others are closed. Names no stream.
+    Close,
+    /// Those that are not open are opened. As many messages as it takes; the only step whose
+    /// answer has an outcome for each.
+    Open,
+}
+
 /// A media stream between two peers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Schema)]
 pub struct StaticStream {
     /// The side of the client.
     pub client: StaticSide,
@@ -21,7 +37,7 @@ pub struct StaticStream {
 }
 
 /// One side of a static stream.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Schema)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, Schema)]
 pub struct StaticSide {
     /// The media termination address that the peer sends to.
     pub local: IpAddr,
@@ -35,6 +51,14 @@ pub struct StaticSide {
     pub receive: Vec<u8>,
     /// Master key and salt that the data plane sends with.
     pub transmit: Vec<u8>,
+}
+
+impl StaticSide {
+    /// Whether one key is to protect both directions.
+    #[must_use]
+    pub fn has_one_key(&self) -> bool {
+        self.suite != 0 && self.receive == self.transmit
+    }
 }
 
 impl fmt::Debug for StaticSide {

@@ -15,7 +15,7 @@ use zeroize::Zeroize;
 use crate::boot::BootId;
 use crate::id::LayoutId;
 use crate::policy::KeyId;
-use crate::provision::{StaticOutcome, StaticStream};
+use crate::provision::{StaticOutcome, StaticStream, Step};
 
 /// File name of the data plane's socket in the runtime directory.
 pub const SOCKET_NAME: &str = "dataplane.sock";
@@ -59,12 +59,12 @@ pub enum Request {
         /// The keys.
         keys: Vec<Secret>,
     },
-    /// Opens media streams that no signalling sets up; answered by [`Provisioned`].
+    /// Opens or closes media streams that no signalling sets up; answered by [`Provisioned`].
     PutStreams {
         /// Layout of the sender.
         layout: LayoutId,
-        /// Whether all that were opened so before are closed first.
-        first: bool,
+        /// What is to be done with them.
+        step: Step,
         /// The streams, as many as fit a message.
         streams: Vec<StaticStream>,
     },
@@ -86,7 +86,7 @@ pub enum Response {
 /// What became of static streams.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub enum Provisioned {
-    /// Of each, in order.
+    /// Of each, in order; none unless they were to be opened.
     Done(Vec<StaticOutcome>),
     /// No worker runs yet, or they take too long.
     NotNow,

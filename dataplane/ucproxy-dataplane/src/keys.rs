@@ -72,7 +72,7 @@ pub(crate) struct KeyServer {
 ///
 /// # Errors
 /// When the socket cannot be made.
-pub(crate) fn serve(runtime_dir: &Path, server: KeyServer) -> io::Result<()> {
+pub(crate) fn serve(runtime_dir: &Path, mut server: KeyServer) -> io::Result<()> {
     // Bound under another name, so that the socket is never seen before it listens, nor with
     // another mode. What a dead process left is of no use: we hold the lock.
     let staged = runtime_dir.join(format!(".{}.new", secrets::SOCKET_NAME));
@@ -87,7 +87,7 @@ pub(crate) fn serve(runtime_dir: &Path, server: KeyServer) -> io::Result<()> {
         .name("keys".into())
         .spawn(move || {
             for stream in listener.incoming() {
-                if let Err(error) = stream.and_then(|stream| answer(stream, &server)) {
+                if let Err(error) = stream.and_then(|stream| answer(stream, &mut server)) {
                     tracing::warn!(%error, "key socket: client failed");
                 }
             }
@@ -95,7 +95,7 @@ pub(crate) fn serve(runtime_dir: &Path, server: KeyServer) -> io::Result<()> {
     Ok(())
 }
 
-fn answer(mut stream: UnixStream, server: &KeyServer) -> io::Result<()> {
+fn answer(mut stream: UnixStream, server: &mut KeyServer) -> io::Result<()> {
     stream.set_read_timeout(Some(CLIENT_TIMEOUT))?;
     stream.set_write_timeout(Some(CLIENT_TIMEOUT))?;
     let response = match read_request(&mut stream)? {
@@ -113,13 +113,11 @@ fn answer(mut stream: UnixStream, server: &KeyServer) -> io::Result<()> {
         Some(Request::PutStreams { layout, .. }) if layout != LayoutId::OURS => {
             secrets::encode(&Provisioned::WrongLayout(LayoutId::OURS))
         }
-        Some(Request::PutStreams { first, streams, .. }) => {
-            let outcomes = server.orders.carry_out(streams, first);
-            tracing::info!(
-                streams = outcomes.as_ref().map(Vec::len),
-                first,
-                "static streams"
-            );
+        Some(Request::PutStreams { step, streams, .. }) => {
+            let named = streams.len();
+            let outcomes = server.orders.carry_out(step, streams);
+            let done = outcomes.is_some();
+            tracing::info!(named, ?step, done, "static streams");
             secrets::encode(&outcomes.map_or(Provisioned::NotNow, Provisioned::Done))
         }
         None => secrets::encode(&Response::Malformed),

@@ -8,6 +8,7 @@ mod entropy;
 mod fit;
 mod keys;
 mod orders;
+mod register;
 mod stalls;
 mod statistics;
 mod watch;
@@ -33,7 +34,7 @@ use crate::args::Args;
 use crate::boot::BootError;
 use crate::entropy::SystemEntropy;
 use crate::keys::{KeyServer, KeyStore};
-use crate::orders::Orders;
+use crate::orders::{Inboxes, Orders};
 use crate::watch::Watch;
 
 #[global_allocator]
@@ -93,17 +94,17 @@ fn run(args: &Args) -> Result<(), MainError> {
     let clock = Clock::calibrate();
     let boot = draw_boot_id()?;
     let keys = KeyStore::default();
-    let orders = Orders::default();
+    let inboxes = Inboxes::default();
     let server = KeyServer {
         boot,
         store: keys.clone(),
-        orders: orders.clone(),
+        orders: Orders::new(Inboxes::clone(&inboxes)),
     };
     // Whoever finds our region may connect at once.
     keys::serve(&args.runtime_dir, server).map_err(MainError::Keys)?;
     let layout = make_region(args, boot)?;
     tracing::info!(runtime_dir = %args.runtime_dir.display(), %boot, "waiting for a policy");
-    Watch::new(layout, keys, orders, clock, stop).run()
+    Watch::new(layout, keys, inboxes, clock, stop).run()
 }
 
 fn draw_boot_id() -> Result<BootId, MainError> {

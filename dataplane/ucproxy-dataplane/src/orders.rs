@@ -4,8 +4,10 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use abi::provision::{StaticOutcome, StaticStream};
+use abi::provision::{StaticOutcome, StaticStream, Step};
 use worker::{Order, PolicyInbox};
+
+use crate::register::{Opening, Register};
 
 /// Time between two looks at how far the workers are.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
@@ -14,38 +16,114 @@ const LOOK_EVERY: Duration = Duration::from_millis(1);
 const LOOKS: u32 = 30_000;
 
 /// The way to the workers, once they run.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Orders(Arc<OnceLock<Vec<PolicyInbox>>>);
+pub(crate) type Inboxes = Arc<OnceLock<Vec<PolicyInbox>>>;
+
+/// What the operator has ordered so far.
+#[derive(Debug)]
+pub(crate) struct Orders {
+    inboxes: Inboxes,
+    register: Register,
+    /// An order whose end nobody has waited for.
+    unfinished: Option<Unfinished>,
+}
+
+#[derive(Debug)]
+struct Unfinished {
+    order: Arc<Order>,
+    opening: Opening,
+    /// Workers that have yet to get it.
+    ungiven: Vec<PolicyInbox>,
+}
 
 impl Orders {
-    /// The workers run, and take orders from here on.
-    pub(crate) fn open(&self, inboxes: &[PolicyInbox]) {
-        // Workers are started once in a process.
-        drop(self.0.set(inboxes.to_vec()));
+    /// Nothing yet.
+    pub(crate) fn new(inboxes: Inboxes) -> Self {
+        Self {
+            inboxes,
+            register: Register::default(),
+            unfinished: None,
+        }
     }
 
-    /// Has the workers open `streams`, and waits for what becomes of them; `None` if no worker
-    /// runs or it takes too long.
+    /// Has the workers do `step` with `streams`, and waits for what becomes of them; `None` if no
+    /// worker runs or it takes too long.
     pub(crate) fn carry_out(
-        &self,
+        &mut self,
+        step: Step,
         streams: Vec<StaticStream>,
-        first: bool,
     ) -> Option<Vec<StaticOutcome>> {
-        let inboxes = self.0.get()?;
-        let order = Arc::new(Order::new(streams, first, inboxes.len()));
-        let mut looks = 0..LOOKS;
-        for inbox in inboxes {
-            while !inbox.put_order(Arc::clone(&order)) {
-                looks.next()?;
-                thread::park_timeout(LOOK_EVERY);
+        let workers = self.inboxes.get()?.len();
+        let mut patience = Patience(LOOKS);
+        self.finish(&mut patience)?;
+        match step {
+            Step::Keep => {
+                streams.iter().for_each(|stream| self.register.keep(stream));
+                Some(Vec::new())
+            }
+            Step::Close => {
+                let close = self.register.take_others();
+                let order = Order::new(close, Vec::new(), workers);
+                self.give(order, Opening::default(), &mut patience)
+            }
+            Step::Open => {
+                let (open, opening) = self.register.plan(streams);
+                let order = Order::new(Vec::new(), open, workers);
+                self.give(order, opening, &mut patience)
             }
         }
-        loop {
-            if let Some(outcomes) = order.outcomes() {
-                return Some(outcomes);
+    }
+
+    /// Gives an order to all workers and waits for its end.
+    fn give(
+        &mut self,
+        order: Order,
+        opening: Opening,
+        patience: &mut Patience,
+    ) -> Option<Vec<StaticOutcome>> {
+        self.unfinished = Some(Unfinished {
+            order: Arc::new(order),
+            opening,
+            ungiven: self.inboxes.get()?.clone(),
+        });
+        self.finish(patience)
+    }
+
+    /// Waits for the end of the order before, if there is one, and enters what came of it.
+    fn finish(&mut self, patience: &mut Patience) -> Option<Vec<StaticOutcome>> {
+        let Some(Unfinished {
+            order,
+            opening,
+            ungiven,
+        }) = &mut self.unfinished
+        else {
+            return Some(Vec::new());
+        };
+        while let Some(inbox) = ungiven.last() {
+            if inbox.put_order(Arc::clone(order)) {
+                ungiven.pop();
+            } else {
+                patience.wait()?;
             }
-            looks.next()?;
-            thread::park_timeout(LOOK_EVERY);
         }
+        let outcomes = loop {
+            match order.outcomes() {
+                Some(outcomes) => break outcomes,
+                None => patience.wait()?,
+            }
+        };
+        let all = self.register.enter(opening, &outcomes);
+        self.unfinished = None;
+        Some(all)
+    }
+}
+
+/// Looks that are left.
+struct Patience(u32);
+
+impl Patience {
+    fn wait(&mut self) -> Option<()> {
+        self.0 = self.0.checked_sub(1)?;
+        thread::park_timeout(LOOK_EVERY);
+        Some(())
     }
 }

@@ -18,7 +18,7 @@ use crate::MainError;
 use crate::boot::Running;
 use crate::fit::Fitting;
 use crate::keys::KeyStore;
-use crate::orders::Orders;
+use crate::orders::Inboxes;
 use crate::statistics::Statistics;
 
 /// Time between two looks at the shared memory. A policy is in force one look and one turn of
@@ -29,7 +29,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 pub(crate) struct Watch {
     layout: Layout<'static>,
     keys: KeyStore,
-    orders: Orders,
+    inboxes: Inboxes,
     clock: Clock,
     stop: Arc<AtomicBool>,
     /// The generation that was last looked at, good or bad.
@@ -48,14 +48,14 @@ impl Watch {
     pub(crate) fn new(
         layout: Layout<'static>,
         keys: KeyStore,
-        orders: Orders,
+        inboxes: Inboxes,
         clock: Clock,
         stop: Arc<AtomicBool>,
     ) -> Self {
         Self {
             layout,
             keys,
-            orders,
+            inboxes,
             clock,
             stop,
             seen: 0,
@@ -70,7 +70,8 @@ impl Watch {
             return Ok(());
         };
         let running = Running::start(self.layout, &policy, self.clock, &self.stop)?;
-        self.orders.open(&running.inboxes);
+        // Workers are started once in a process.
+        drop(self.inboxes.set(running.inboxes.clone()));
         let fitting = Fitting::of(&policy.image);
         let devices = fitting.devices().to_vec();
         self.running = Some(fitting);

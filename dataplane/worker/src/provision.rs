@@ -1,6 +1,7 @@
 //! Media streams that no signalling sets up: opened as calls' are, for as long as the operator
 //! wants them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -20,33 +21,34 @@ const STREAMS_AT_ONCE: usize = 16;
 /// Session that static streams belong to: none.
 const NO_SESSION: u64 = 0;
 
-/// Streams to be opened, by all workers in turn.
+/// Streams to be closed and to be opened. A stream is known by a number, and belongs to the worker
+/// that it leaves when divided by how many there are.
 #[derive(Debug)]
 pub struct Order {
-    streams: Vec<StaticStream>,
-    /// Whether the static streams of before are closed first.
-    first: bool,
+    close: Vec<u32>,
+    open: Vec<(u32, StaticStream)>,
     workers: usize,
-    /// By stream: a [`StaticOutcome`] in a word, 0 until it is known.
+    /// By stream to be opened: a [`StaticOutcome`] in a word, 0 until it is known.
     outcomes: Box<[AtomicU64]>,
     /// Workers that have not done their part.
     left: AtomicUsize,
 }
 
 impl Order {
-    /// An order for `workers` workers.
+    /// An order for `workers` workers, to close the streams of some numbers and then to open
+    /// others, of numbers that no open stream has.
     #[must_use]
-    pub fn new(streams: Vec<StaticStream>, first: bool, workers: usize) -> Self {
+    pub fn new(close: Vec<u32>, open: Vec<(u32, StaticStream)>, workers: usize) -> Self {
         Self {
-            outcomes: streams.iter().map(|_| AtomicU64::new(0)).collect(),
-            streams,
-            first,
+            outcomes: open.iter().map(|_| AtomicU64::new(0)).collect(),
+            close,
+            open,
             workers,
             left: AtomicUsize::new(workers),
         }
     }
 
-    /// What became of each stream; `None` until every worker has done its part.
+    /// What became of each stream to be opened; `None` until every worker has done its part.
     #[must_use]
     pub fn outcomes(&self) -> Option<Vec<StaticOutcome>> {
         if self.left.load(Ordering::Acquire) > 0 {
@@ -58,9 +60,22 @@ impl Order {
             .collect()
     }
 
-    /// Numbers of the streams that `worker` opens, from `from` on.
-    fn share(&self, worker: usize, from: usize) -> impl Iterator<Item = usize> {
-        (from..self.streams.len()).filter(move |number| number % self.workers == worker)
+    fn belongs_to(&self, number: u32, worker: usize) -> bool {
+        number as usize % self.workers == worker
+    }
+
+    /// Numbers of the streams that `worker` closes.
+    fn closed_by(&self, worker: usize) -> impl Iterator<Item = u32> {
+        let numbers = self.close.iter().copied();
+        numbers.filter(move |&number| self.belongs_to(number, worker))
+    }
+
+    /// Places of the streams that `worker` opens, from `from` on.
+    fn opened_by(&self, worker: usize, from: usize) -> impl Iterator<Item = usize> {
+        let streams = self.open.iter().enumerate().skip(from);
+        streams
+            .filter(move |(_, (number, _))| self.belongs_to(*number, worker))
+            .map(|(place, _)| place)
     }
 }
 
@@ -69,7 +84,8 @@ impl Order {
 pub(crate) struct Provisioned {
     /// The order in work, and the first stream in it that is not done.
     order: Option<(Arc<Order>, usize)>,
-    open: Vec<Open>,
+    /// By number.
+    open: HashMap<u32, Open>,
 }
 
 /// An open static stream.
@@ -85,19 +101,17 @@ impl<N: Nic> Worker<N> {
     pub(crate) fn provision(&mut self, now: Now) {
         let Some((order, from)) = self.provisioned.order.take() else {
             if let Some(order) = self.policies.take_order() {
-                if order.first {
-                    self.close_provisioned();
-                }
+                self.close_static(&order);
                 self.provisioned.order = Some((order, 0));
             }
             return;
         };
-        let mut numbers = order.share(self.id, from);
-        for number in numbers.by_ref().take(STREAMS_AT_ONCE) {
-            let Some(stream) = order.streams.get(number) else {
+        let mut places = order.opened_by(self.id, from);
+        for place in places.by_ref().take(STREAMS_AT_ONCE) {
+            let Some((number, stream)) = order.open.get(place) else {
                 continue;
             };
-            let outcome = match self.open_static(number, stream, now) {
+            let outcome = match self.open_static(*number, stream, now) {
                 Ok(local) => StaticOutcome::Open {
                     client_port: local.client.rtp.port(),
                     server_port: local.server.rtp.port(),
@@ -107,12 +121,12 @@ impl<N: Nic> Worker<N> {
                     StaticOutcome::Refused(u16::try_from(reason.index()).unwrap_or(u16::MAX))
                 }
             };
-            if let Some(word) = order.outcomes.get(number) {
+            if let Some(word) = order.outcomes.get(place) {
                 word.store(outcome.to_word(), Ordering::Relaxed);
             }
         }
-        let next = numbers.next();
-        drop(numbers);
+        let next = places.next();
+        drop(places);
         match next {
             Some(next) => self.provisioned.order = Some((order, next)),
             None => {
@@ -123,11 +137,10 @@ impl<N: Nic> Worker<N> {
 
     fn open_static(
         &mut self,
-        number: usize,
+        number: u32,
         stream: &StaticStream,
         now: Now,
     ) -> Result<PerLeg<Endpoint>, Reason> {
-        let number = u32::try_from(number).unwrap_or(u32::MAX);
         let plan = plan(number, stream).ok_or(Reason::MediaNoKey)?;
         let client = [self.termination(stream.client.local)?];
         let server = [self.termination(stream.server.local)?];
@@ -146,7 +159,7 @@ impl<N: Nic> Worker<N> {
         let (slot, local) = opened?;
         self.counters
             .add(Counter::PermitsTaken, u64::from(permit.is_some()));
-        self.provisioned.open.push(Open { slot, permit });
+        self.provisioned.open.insert(number, Open { slot, permit });
         Ok(local)
     }
 
@@ -156,11 +169,14 @@ impl<N: Nic> Worker<N> {
         let found = all.find(|(_, termination)| termination.address == address);
         found
             .map(|(index, _)| index)
-            .ok_or(Reason::MediaPortsExhausted)
+            .ok_or(Reason::MediaNoTermination)
     }
 
-    fn close_provisioned(&mut self) {
-        for open in self.provisioned.open.drain(..) {
+    fn close_static(&mut self, order: &Order) {
+        for number in order.closed_by(self.id) {
+            let Some(open) = self.provisioned.open.remove(&number) else {
+                continue;
+            };
             self.media.close(open.slot);
             self.counters
                 .add(Counter::PermitsReturned, u64::from(open.permit.is_some()));
@@ -251,11 +267,14 @@ mod tests {
     }
 
     #[test]
-    fn workers_share_an_order_in_turn() {
-        let order = Order::new(vec![stream(0, 0); 7], true, 3);
-        let shares = [0, 1, 2].map(|worker| order.share(worker, 0).collect::<Vec<_>>());
-        assert_eq!(shares, [vec![0, 3, 6], vec![1, 4], vec![2, 5]]);
-        assert_eq!(order.share(0, 4).collect::<Vec<_>>(), [6]);
+    fn workers_share_an_order_by_number() {
+        let open = (5..).zip(vec![stream(0, 0); 7]).collect();
+        let order = Order::new(vec![4, 2, 3], open, 3);
+        let shares = [0, 1, 2].map(|worker| order.opened_by(worker, 0).collect::<Vec<_>>());
+        assert_eq!(shares, [vec![1, 4], vec![2, 5], vec![0, 3, 6]]);
+        assert_eq!(order.opened_by(2, 4).collect::<Vec<_>>(), [6]);
+        let closed = [0, 1, 2].map(|worker| order.closed_by(worker).collect::<Vec<_>>());
+        assert_eq!(closed, [vec![3], vec![4], vec![2]]);
         assert_eq!(order.outcomes(), None);
     }
 }

@@ -199,7 +199,11 @@ impl World {
             client: side(&stream.client),
             server: side(&stream.server),
         });
-        let order = Arc::new(Order::new(wanted.collect(), true, inboxes.len()));
+        let order = Arc::new(Order::new(
+            Vec::new(),
+            (0..).zip(wanted).collect(),
+            inboxes.len(),
+        ));
         for inbox in inboxes {
             assert!(inbox.put_order(Arc::clone(&order)), "the inbox is empty");
         }

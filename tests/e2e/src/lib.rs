@@ -29,6 +29,7 @@ pub mod netns;
 pub mod onlooker;
 pub mod policy;
 pub mod process;
+pub mod provision;
 pub mod proxy;
 pub mod report;
 pub mod scenario;

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::error::{Failure, Result, ensure};
 use crate::lab::{Host, Lab};
+use crate::provision::provision;
 use crate::proxy::Proxy;
-use crate::template::write;
 use crate::wait::sleep;
 
 /// Port of the peers of the first stream; each further one has the next even port.
@@ -25,6 +25,7 @@ const SILENCE: Duration = Duration::from_secs(2);
 /// Streams in clear that run until they are stopped.
 #[derive(Debug)]
 pub struct Steady {
+    lines: String,
     stop: Arc<AtomicBool>,
     sent: Arc<AtomicU32>,
     sender: JoinHandle<io::Result<()>>,
@@ -59,7 +60,8 @@ impl Steady {
                     .map(|host| SocketAddr::new(host.v4(), PORT + 2 * n))
             })
             .collect();
-        let opened = open(lab, proxy, &peers)?;
+        let lines = list(&peers);
+        let opened = open(lab, proxy, &lines)?;
         let mut ends = Vec::new();
         for (peers, proxies) in peers.into_iter().zip(opened) {
             let netns = [&lab.outside, &lab.inside];
@@ -68,10 +70,10 @@ impl Steady {
                 ends.push(End { socket, proxy });
             }
         }
-        Self::run(ends).map_err(|e| failed("start", e))
+        Self::run(ends, lines).map_err(|e| failed("start", e))
     }
 
-    fn run(ends: Vec<End>) -> io::Result<Self> {
+    fn run(ends: Vec<End>, lines: String) -> io::Result<Self> {
         let (stop, sent) = (
             Arc::new(AtomicBool::new(false)),
             Arc::new(AtomicU32::new(0)),
@@ -84,11 +86,18 @@ impl Steady {
         let (stopped, count) = (Arc::clone(&stop), Arc::clone(&sent));
         let sender = thread::spawn(move || send(&ends, &count, &stopped));
         Ok(Self {
+            lines,
             stop,
             sent,
             sender,
             receivers,
         })
+    }
+
+    /// The list that has its streams and no others.
+    #[must_use]
+    pub fn lines(&self) -> &str {
+        &self.lines
     }
 
     /// Packets sent so far, by each end.
@@ -127,8 +136,8 @@ fn join<T>(thread: JoinHandle<io::Result<T>>) -> Result<T> {
     ended.map_err(|e| failed("run", e))
 }
 
-/// Opens a stream between each pair of peers; returns where each is to send.
-fn open(lab: &Lab, proxy: &Proxy<'_>, peers: &[[SocketAddr; 2]]) -> Result<Vec<[SocketAddr; 2]>> {
+/// A stream between each pair of peers.
+fn list(peers: &[[SocketAddr; 2]]) -> String {
     let [outside, inside] =
         [Host::OutsideMedia, Host::InsideMedia].map(|host| SocketAddr::new(host.v4(), 0));
     let lines = peers.iter().map(|[client, server]| {
@@ -138,9 +147,12 @@ fn open(lab: &Lab, proxy: &Proxy<'_>, peers: &[[SocketAddr; 2]]) -> Result<Vec<[
         });
         format!("{line}\n")
     });
-    let file = lab.dir().join("streams.jsonl");
-    write(&file, &lines.collect::<String>())?;
-    let printed = proxy.ucproxy(&["media", "provision", &file.display().to_string()])?;
+    lines.collect()
+}
+
+/// Opens the streams of a list; returns where each pair of peers is to send.
+fn open(lab: &Lab, proxy: &Proxy<'_>, lines: &str) -> Result<Vec<[SocketAddr; 2]>> {
+    let printed = provision(lab, proxy, lines)?;
     let opened = printed.lines().map(|line| {
         let unreadable = || Failure::Unexpected(format!("provisioned: {line}"));
         let json: Value = serde_json::from_str(line).map_err(|_| unreadable())?;
@@ -217,7 +229,7 @@ mod tests {
         let [first, second] = [0, 1].map(|n: usize| sockets[n].local_addr().unwrap());
         let ends = sockets.into_iter().zip([second, first]);
         let ends = ends.map(|(socket, proxy)| End { socket, proxy });
-        (Steady::run(ends.collect()).unwrap(), first)
+        (Steady::run(ends.collect(), String::new()).unwrap(), first)
     }
 
     #[test]

@@ -19,7 +19,7 @@ impl Controller {
             Role::Operate
         };
         self.require(peer, role)?;
-        if matches!(request, Request::OpenStreams { .. }) {
+        if matches!(request, Request::ProvisionStreams { .. }) {
             // They are keys.
             self.require(peer, Role::Secrets)?;
         }
@@ -65,6 +65,7 @@ impl Controller {
 
 #[cfg(test)]
 mod tests {
+    use abi::provision::Step;
     use policy::{Folder, Report};
 
     use super::*;
@@ -156,8 +157,8 @@ mod tests {
     #[test]
     fn streams_take_operate_and_secrets() {
         let controller = controller();
-        let open = Request::OpenStreams {
-            first: true,
+        let open = Request::ProvisionStreams {
+            step: Step::Open,
             streams: Vec::new(),
         };
         assert_eq!(

@@ -47,7 +47,7 @@ impl Controller {
                 let text = self.text()?.to_owned();
                 self.edited(text, format!("license remove {serial}"), None)
             }
-            Request::OpenStreams { .. }
+            Request::ProvisionStreams { .. }
             | Request::Status
             | Request::History
             | Request::Licences

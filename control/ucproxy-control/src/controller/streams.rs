@@ -3,25 +3,26 @@
 use std::sync::mpsc::Sender;
 use std::thread;
 
-use abi::provision::StaticStream;
+use abi::provision::{StaticStream, Step};
 use admin::{Failure, Response};
 
 use super::{Controller, send};
 use crate::socket;
 
 impl Controller {
-    /// Has the data plane open `streams`, on a thread of their own: it takes its time over many.
-    pub(super) fn open_streams(
+    /// Has the data plane do `step` with `streams`, on a thread of their own: it takes its time
+    /// over many.
+    pub(super) fn provision_streams(
         &self,
+        step: Step,
         streams: Vec<StaticStream>,
-        first: bool,
         reply: Sender<Response>,
     ) {
         let runtime_dir = self.args.runtime_dir.clone();
         let waits = reply.clone();
         let open = move || {
-            let opened = socket::open_streams(&runtime_dir, &streams, first);
-            let response = match opened {
+            let done = socket::provision_streams(&runtime_dir, step, &streams);
+            let response = match done {
                 Ok(outcomes) => Response::Streams { outcomes },
                 Err(error) => refused(&error),
             };

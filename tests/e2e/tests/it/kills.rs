@@ -12,6 +12,7 @@ use e2e::error::{Failure, Result, ensure};
 use e2e::lab::Host;
 use e2e::onlooker::Onlooker;
 use e2e::policy::Policy;
+use e2e::provision::provision;
 use e2e::proxy::Proxy;
 use e2e::scenario::{TALK, calls_both_ways, on_one_stage};
 use e2e::show::{Counters, Pool, Session, pools, sessions, streams};
@@ -192,13 +193,7 @@ fn ensure_media_flows(stage: &Stage<'_>) -> Result<()> {
 }
 
 fn close_streams(stage: &Stage<'_>) -> Result<()> {
-    let none = stage.lab.dir().join("none.jsonl");
-    e2e::template::write(&none, "")?;
-    let none = none.display().to_string();
-    stage
-        .proxy
-        .ucproxy(&["media", "provision", &none])
-        .map(drop)
+    provision(stage.lab, &stage.proxy, "").map(drop)
 }
 
 /// Which start of the dataplane `show status` tells of.

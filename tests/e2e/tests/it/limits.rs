@@ -3,9 +3,10 @@
 
 use e2e::certs::{Identity, Request};
 use e2e::crowd::Crowd;
-use e2e::error::{Failure, Result, ensure};
-use e2e::lab::{Family, Host, Lab, Router};
+use e2e::error::{Result, ensure};
+use e2e::lab::{Family, Lab, Router};
 use e2e::policy::Policy;
+use e2e::provision::{encrypted_stream, provision};
 use e2e::proxy::Proxy;
 use e2e::scenario::{during_a_call, on_stage};
 use e2e::show::{ensure_all_given_back, sessions, streams};
@@ -77,45 +78,19 @@ fn calls_with_srtp() -> Result<()> {
     })
 }
 
-/// A stream from SRTP to RTP as `ucproxy media provision` reads it; each has peers of its own.
-fn encrypted_stream(number: u16) -> String {
-    let [outside, inside, phone, manager] = [
-        Host::OutsideMedia,
-        Host::InsideMedia,
-        Host::OutsidePhone,
-        Host::Manager,
-    ]
-    .map(Host::v4);
-    let key = "5a".repeat(30);
-    let port = 20_000 + 2 * number;
-    format!(
-        "{{\"client\":{{\"local\":\"{outside}:0\",\"peer\":\"{phone}:{port}\",\
-         \"suite\":\"AES_CM_128_HMAC_SHA1_80\",\"receive\":\"{key}\",\"transmit\":\"{key}\"}},\
-         \"server\":{{\"local\":\"{inside}:0\",\"peer\":\"{manager}:{port}\"}}}}\n"
-    )
-}
-
 #[test]
 fn export_class_k8_ends_at_250_srtp_sessions() -> Result<()> {
     const MOST: u16 = 250;
     let k8 = "license: { model: ASA5520, uc_sessions: 1000, export: k8 }\n";
     on_stage(&with(k8.to_owned()), |stage| {
         let before = stage.proxy.counters()?;
-        let file = stage.lab.dir().join("encrypted.jsonl");
         let lines: String = (0..=MOST).map(encrypted_stream).collect();
-        let failed = |source| Failure::Io {
-            what: "write streams".to_owned(),
-            source,
-        };
-        std::fs::write(&file, lines).map_err(failed)?;
-        let provision = ["media", "provision", &file.display().to_string()];
-        let refused = stage.proxy.ucproxy(&provision);
+        let refused = provision(stage.lab, &stage.proxy, &lines);
         ensure(refused.is_err(), || format!("all opened: {refused:?}"))?;
         stage.wait_counted(&before, "limit-srtp-sessions")?;
         let open = streams(&stage.proxy.show("media")?)?.len();
         ensure(open == usize::from(MOST), || format!("{open} streams"))?;
-        std::fs::write(&file, "").map_err(failed)?;
-        stage.proxy.ucproxy(&provision)?;
+        provision(stage.lab, &stage.proxy, "")?;
         stage.wait_media_closed()
     })
 }

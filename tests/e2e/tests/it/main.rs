@@ -23,6 +23,7 @@ mod limits;
 #[cfg(test)]
 mod operator;
 #[cfg(test)]
+mod provisioning;
 mod restarts;
 #[cfg(test)]
 mod rolling;
