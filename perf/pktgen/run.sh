@@ -17,5 +17,8 @@ memif)
     ;;
 *) echo "$usage" >&2; exit 2 ;;
 esac
+# For the scripts: where common.lua is, and rates with a point in them.
+SCRIPTS=$(dirname "$script")
+export SCRIPTS LC_ALL=C
 # shellcheck disable=SC2086 # one word an option
 exec pktgen -l 0-2 -n 4 $ports -- -P -T -m "1.0,2.1" -f "$script" "$@"

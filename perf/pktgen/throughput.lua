@@ -1,38 +1,43 @@
--- RFC 2544 section 26.1: the highest rate without loss, by halving, at each frame size.
-package.path = package.path .. ";?.lua;/usr/share/lua/5.3/?.lua"
-require("Pktgen")
+-- RFC 2544 section 26.1: the highest rate without loss, by halving to a hundredth of it, at each frame size.
+local common = dofile((os.getenv("SCRIPTS") or ".") .. "/common.lua")
 
 local sizes = { 64, 128, 224, 256, 512, 1024, 1280, 1518 }
-local trial_ms, settle_ms = 10000, 1000
+local trial_ms = common.number("TRIAL_MS", "10000")
 
--- Sends for one trial at a share of the line rate, in percent; returns what was lost.
-local function trial(rate)
-    pktgen.set("0", "rate", rate)
-    pktgen.clr()
-    pktgen.start("0")
-    pktgen.delay(trial_ms)
-    pktgen.stop("0")
-    pktgen.delay(settle_ms)
-    local stats = pktgen.portStats("all", "port")
-    return stats[0].opackets - stats[1].ipackets, stats[0].opackets
+-- Whether nothing is lost at a share of the line's rate, in percent, and what was sent in a second. The share is what
+-- Pktgen is asked for; what it sends is counted.
+local function passes(rate)
+    common.rate(rate)
+    local sent, back = common.trial(trial_ms)
+    return sent > 0 and back >= sent, sent * 1000 / trial_ms
 end
 
-for _, size in ipairs(sizes) do
-    pktgen.set("0", "size", size)
-    local low, high, sent = 0, 100, 0
-    local lost, count = trial(high)
-    if lost == 0 then
-        low, sent = high, count
+local function search()
+    local whole, all = passes(100)
+    if whole then
+        return 100, all
     end
-    while high - low > 0.5 do
+    local low, high, best = 0, 100, 0
+    while high - low > math.max(high / 100, 0.01) do
         local middle = (low + high) / 2
-        lost, count = trial(middle)
-        if lost == 0 then
-            low, sent = middle, count
+        local good, sent = passes(middle)
+        if good then
+            low, best = middle, sent
         else
             high = middle
         end
     end
-    printf("%d octets: %.1f percent, %.0f packets/s\n", size, low, sent * 1000 / trial_ms)
+    return low, best
 end
-pktgen.quit()
+
+common.run(function()
+    common.aim()
+    common.answer()
+    common.size(sizes[1])
+    common.warm_up()
+    for _, size in ipairs(sizes) do
+        common.size(size)
+        local rate, packets = search()
+        common.report("%d octets: %.2f percent, %.0f packets/s", size, rate, packets)
+    end
+end)
