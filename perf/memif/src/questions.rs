@@ -18,18 +18,22 @@ use crate::proxy::Proxy;
 use crate::rtpengine::Rtpengine;
 use crate::testpmd::Testpmd;
 
-/// A question by name.
-type Ask = (&'static str, fn(&Bench) -> Result<Question>);
+/// A question: its name, what it asks, and how.
+type Ask = (&'static str, &'static str, fn(&Bench) -> Result<Question>);
 
 /// Every question, in the order in which they are asked.
-pub(crate) const ALL: &[Ask] = &[
-    ("srtp", srtp::ask),
-    ("relay", relay::ask),
-    ("latency", latency::ask),
-    ("streams", streams::ask),
-    ("refusals", refusals::ask),
-    ("suites", suites::ask),
-    ("memory", memory::ask),
+pub(crate) const ALL: [Ask; 7] = [
+    ("srtp", "packets a second from SRTP to RTP", srtp::ask),
+    ("relay", "packets a second without crypto", relay::ask),
+    ("latency", "how much later a packet arrives", latency::ask),
+    (
+        "streams",
+        "whether the rate holds as streams grow",
+        streams::ask,
+    ),
+    ("refusals", "what refusing a packet costs", refusals::ask),
+    ("suites", "other suites, directions and sizes", suites::ask),
+    ("memory", "what a call takes", memory::ask),
 ];
 
 /// Those of the short set, which must be over in minutes.
