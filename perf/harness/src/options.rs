@@ -94,8 +94,8 @@ pub struct Options {
     pub asked: Vec<String>,
     /// What follows [`MEASURE`], if that is given.
     pub measure: Option<Vec<String>>,
-    /// The benchmark's own options that are given, with their numbers.
-    own: Vec<(String, Option<usize>)>,
+    /// The benchmark's own options that are given, with their values.
+    own: Vec<(String, String)>,
 }
 
 /// What is wrong with a command line.
@@ -154,7 +154,7 @@ impl Options {
     #[must_use]
     pub fn number(&self, option: &str) -> Option<usize> {
         let mut own = self.own.iter();
-        own.find(|(name, _)| name == option)?.1
+        own.find(|(name, _)| name == option)?.1.parse().ok()
     }
 
     /// Takes an option, which is known, and what follows it in `left`.
@@ -164,18 +164,25 @@ impl Options {
         mut left: impl Iterator<Item = &'a String>,
     ) -> Result<(), Misuse> {
         let name = option.name;
-        let mut value = || left.next().ok_or_else(|| Misuse::Value(name.to_owned()));
-        match (name, option.value) {
-            ("--runs", Value::Number(least, most)) => {
-                self.runs = number(name, value()?, least, most)?;
+        let mut value = || {
+            // An option is no value: that of the one before is missing.
+            let value = left.next().filter(|value| !value.starts_with("--"));
+            value.ok_or_else(|| Misuse::Value(name.to_owned()))
+        };
+        let value = match option.value {
+            Value::Nothing => "",
+            Value::Word(_) => value()?,
+            Value::Number(least, most) => {
+                let value = value()?;
+                number(name, value, least, most)?;
+                value
             }
-            ("--short", _) => self.short = true,
-            ("--results", _) => self.results = PathBuf::from(value()?),
-            (_, Value::Number(least, most)) => {
-                let number = number(name, value()?, least, most)?;
-                self.own.push((name.to_owned(), Some(number)));
-            }
-            _ => self.own.push((name.to_owned(), None)),
+        };
+        match name {
+            "--runs" => self.runs = number(name, value, RUNS_MIN, usize::MAX)?,
+            "--short" => self.short = true,
+            "--results" => self.results = PathBuf::from(value),
+            name => self.own.push((name.to_owned(), value.to_owned())),
         }
         Ok(())
     }
@@ -411,6 +418,7 @@ mod tests {
             ("--runs 4", "--runs wants a number of 5 or more, not \"4\""),
             ("--runs x", "--runs wants a number of 5 or more, not \"x\""),
             ("--runs", "--runs wants a value"),
+            ("--results --short", "--results wants a value"),
             ("--size 0", "--size wants a number from 1 to 500, not \"0\""),
             ("--short --short", "--short is given twice"),
             ("--size 1 --size 2", "--size is given twice"),
