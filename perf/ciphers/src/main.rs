@@ -3,14 +3,13 @@
 //!
 //! `cargo run --release -p perf-ciphers`. Packets carry 160 octets, are of 1,000 streams with keys
 //! of their own, and each packet of a burst is another stream's.
-#![expect(
-    clippy::expect_used,
-    reason = "a benchmark has nothing better to do with an error than to stop"
-)]
+
+use std::error::Error;
+use std::process::ExitCode;
 
 use abi::Suite;
 use perf_ciphers::{ours, theirs};
-use perf_harness::{Options, Question, Target, Unit};
+use perf_harness::{Options, Question, Target, Tool, Unit};
 
 /// The suites that the peer knows; it derives AES-192 keys wrongly.
 const SUITES: [Suite; 5] = [
@@ -21,8 +20,19 @@ const SUITES: [Suite; 5] = [
     Suite::AeadAes256Gcm,
 ];
 
-fn main() {
-    let options = Options::from_args().expect("arguments");
+const TOOL: Tool<'_> = Tool {
+    name: "perf-ciphers",
+    about: "What opening an SRTP packet costs, beside libsrtp and the burst of ciphers alone.",
+    noun: "question",
+    questions: &[],
+    options: &[],
+};
+
+fn main() -> ExitCode {
+    TOOL.main(run)
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut question = Question::new(
         "ciphers",
         "What does opening an SRTP packet cost?",
@@ -49,6 +59,5 @@ fn main() {
         let what = format!("ours against the burst alone, {}", suite.name());
         question.claim_ratio(&what, &row("burst alone"), &ours, Target::Informative);
     }
-    let answer = question.answer().expect("enough runs");
-    answer.publish(&options.results).expect("results");
+    Ok(question.answer()?.publish(&options.results)?)
 }

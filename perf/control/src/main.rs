@@ -17,39 +17,37 @@ mod watch;
 
 use std::process::ExitCode;
 
-use perf_harness::Options;
+use perf_harness::{MEASURE, Options, Tool};
 
 use crate::part::Part;
 
+const TOOL: Tool<'_> = Tool {
+    name: "perf-control",
+    about: "What operating the proxy costs, and how little of it the calls notice.",
+    noun: "part",
+    questions: &Part::NAMED,
+    options: &[MEASURE],
+};
+
 fn main() -> ExitCode {
-    match Options::from_args().and_then(|options| start(&options)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("perf-control: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    TOOL.main(start)
 }
 
 /// Does what the command line says.
 fn start(options: &Options) -> Result<(), String> {
-    let words: Vec<&str> = options.rest.iter().map(String::as_str).collect();
-    if let ["--measure", name] = words[..] {
-        return Part::by_name(name)?.measure(options);
+    if let Some(name) = &options.measure {
+        let part = Part::ALL.into_iter().find(|part| name == &[part.name()]);
+        return part.ok_or("no such part")?.measure(options);
     }
-    let named: Result<Vec<Part>, String> = words.into_iter().map(Part::by_name).collect();
-    let named = named?;
-    let parts = if named.is_empty() {
-        &Part::ALL
-    } else {
-        &named[..]
-    };
     let mut question = report::question();
-    for part in parts {
+    for part in Part::ALL {
+        if !options.asks(part.name()) {
+            continue;
+        }
         for sample in part.in_own_process(options)? {
             question.record(&sample.row, sample.unit, sample.value);
         }
-        report::claim(&mut question, *part, options);
+        report::claim(&mut question, part, options);
     }
     let answer = question.answer().map_err(|e| e.to_string())?;
     answer.publish(&options.results).map_err(|e| e.to_string())

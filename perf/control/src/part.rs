@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use perf_harness::{Options, Unit};
+use perf_harness::{MEASURE, Options, Unit};
 use serde::{Deserialize, Serialize};
 
 use crate::{check, limits, publish, watch};
@@ -46,22 +46,31 @@ impl Part {
     /// All of them, in the order in which they are measured.
     pub(crate) const ALL: [Self; 4] = [Self::Limits, Self::Check, Self::Publish, Self::Watch];
 
-    const fn name(self) -> &'static str {
+    /// Their names, and what each measures.
+    pub(crate) const NAMED: [(&'static str, &'static str); 4] = [
+        Self::Limits.named(),
+        Self::Check.named(),
+        Self::Publish.named(),
+        Self::Watch.named(),
+    ];
+
+    const fn named(self) -> (&'static str, &'static str) {
         match self {
-            Self::Limits => "limits",
-            Self::Check => "check",
-            Self::Publish => "publish",
-            Self::Watch => "watch",
+            Self::Limits => ("limits", "how soon a limit is in force"),
+            Self::Check => ("check", "`ucproxy check` of a large policy"),
+            Self::Publish => (
+                "publish",
+                "how soon a large policy is in force, beside media",
+            ),
+            Self::Watch => (
+                "watch",
+                "`ucproxy show` over many sessions, and control at rest",
+            ),
         }
     }
 
-    /// The part of that name.
-    pub(crate) fn by_name(name: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|part| part.name() == name);
-        found.ok_or_else(|| {
-            let known = Self::ALL.map(Self::name).join(", ");
-            format!("{name} is none of: {known}")
-        })
+    pub(crate) const fn name(self) -> &'static str {
+        self.named().0
     }
 
     /// Measures it here, and prints its samples as JSON.
@@ -84,7 +93,7 @@ impl Part {
         let program = std::env::current_exe().map_err(|e| format!("own path: {e}"))?;
         let mut command = Command::new(program);
         command.args([
-            "--measure",
+            MEASURE.name,
             self.name(),
             "--runs",
             &options.runs.to_string(),

@@ -9,11 +9,13 @@
 
 mod tables;
 
+use std::error::Error;
 use std::hint::black_box;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use flow::{FlowKey, FlowTable, LOOKUP_BURST};
-use perf_harness::{Options, Question, Target, Unit};
+use perf_harness::{Options, Question, Target, Tool, Unit};
 use perf_loadgen::synth::Keys;
 
 use tables::{Flat, Tables};
@@ -32,8 +34,19 @@ const SINGLE: &str = "our table, one at a time";
 const HASHBROWN: &str = "hashbrown";
 const FLAT: &str = "flat table by port, burst of 32";
 
-fn main() {
-    let options = Options::from_args().expect("arguments");
+const TOOL: Tool<'_> = Tool {
+    name: "perf-flow",
+    about: "What finding a packet's flow costs: in our table, in hashbrown, in a flat table.",
+    noun: "question",
+    questions: &[],
+    options: &[],
+};
+
+fn main() -> ExitCode {
+    TOOL.main(run)
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut question = Question::new(
         "flow-lookup",
         "What does finding a packet's flow cost?",
@@ -82,8 +95,7 @@ fn main() {
         &largest(BURST),
         Target::Informative,
     );
-    let answer = question.answer().expect("enough runs");
-    answer.publish(&options.results).expect("results");
+    Ok(question.answer()?.publish(&options.results)?)
 }
 
 /// Flows to look up, at random.

@@ -78,15 +78,31 @@ pub enum Target {
     AtLeast(f64),
     /// So much or less.
     AtMost(f64),
+    /// So much in every run: what is counted, and not measured.
+    Exactly(f64),
     /// Said for what it is.
     Informative,
 }
 
 impl Target {
+    /// The figure of a row that is judged: its median, or the farthest off where each run counts.
+    pub(crate) fn judged(self, stats: &Stats) -> f64 {
+        let Self::Exactly(wanted) = self else {
+            return stats.median;
+        };
+        let off = |value: f64| (value - wanted).abs();
+        if off(stats.min) > off(stats.max) {
+            stats.min
+        } else {
+            stats.max
+        }
+    }
+
     pub(crate) fn holds(self, value: f64) -> bool {
         match self {
             Self::AtLeast(least) => value >= least,
             Self::AtMost(most) => value <= most,
+            Self::Exactly(wanted) => (value - wanted).abs() < f64::EPSILON,
             Self::Informative => true,
         }
     }

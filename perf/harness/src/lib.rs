@@ -20,7 +20,7 @@ mod unit;
 
 pub use answer::{Answer, Claim, PublishError, Row, Target};
 pub use machine::Machine;
-pub use options::Options;
+pub use options::{MEASURE, Misuse, Opt, Options, Tool, Value};
 pub use page::{Page, PageError};
 pub use plot::PlotError;
 pub use question::{Question, RunsMissing};

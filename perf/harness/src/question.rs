@@ -117,7 +117,7 @@ impl Question {
         });
     }
 
-    /// Claims something of the median of a row, by its label.
+    /// Claims something of the median of a row, by its label; of each run, if that is exact.
     pub fn claim(&mut self, what: &str, of: &str, target: Target) {
         self.claims.push(PendingClaim {
             what: what.to_owned(),
@@ -164,17 +164,16 @@ impl Question {
                 runs: row.runs,
             });
         }
-        let median = |label: &str| {
+        let stats = |label: &str| {
             let row = rows.iter().find(|row| row.label == label);
-            row.map(|row| row.stats.median)
-                .ok_or_else(|| missing(label, 0))
+            row.map(|row| row.stats).ok_or_else(|| missing(label, 0))
         };
         let mut claims = Vec::with_capacity(self.claims.len());
         for claim in self.claims {
-            let of = median(&claim.of)?;
+            let of = stats(&claim.of)?;
             let value = match &claim.to {
-                Some(to) => of / median(to)?,
-                None => of,
+                Some(to) => of.median / stats(to)?.median,
+                None => claim.target.judged(&of),
             };
             claims.push(Claim {
                 holds: claim.target.holds(value),
@@ -239,6 +238,20 @@ mod tests {
         let answer = question.answer().unwrap();
         let claims: Vec<_> = answer.claims.iter().map(|c| (c.value, c.holds)).collect();
         assert_eq!(claims, [(25.5, true), (4.0, false)]);
+    }
+
+    #[test]
+    fn one_run_in_five_refutes_what_is_exact() {
+        for (odd, holds) in [(1.0, true), (1.2, false), (0.9, false)] {
+            let mut question = Question::new("q", "?", "");
+            for counted in [1.0, 1.0, odd, 1.0, 1.0] {
+                question.record("counted", Unit::Share, counted);
+            }
+            question.claim("all are counted", "counted", Target::Exactly(1.0));
+            let answer = question.answer().unwrap();
+            let claim = answer.claims.first().unwrap();
+            assert_eq!((claim.value, claim.holds), (odd, holds));
+        }
     }
 
     #[test]

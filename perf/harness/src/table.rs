@@ -92,6 +92,7 @@ pub(crate) fn target(target: Target) -> String {
     match target {
         Target::AtLeast(least) => format!("at least {}", plain(least)),
         Target::AtMost(most) => format!("at most {}", plain(most)),
+        Target::Exactly(wanted) => format!("exactly {}", plain(wanted)),
         Target::Informative => "–".to_owned(),
     }
 }

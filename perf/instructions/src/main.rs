@@ -30,8 +30,17 @@ enum CountError {
     #[error("baseline: {0}")]
     Baseline(#[from] serde_json::Error),
     #[error("{0}")]
-    Usage(&'static str),
+    Case(&'static str),
 }
+
+const USAGE: &str = "\
+Instructions that a media packet takes, by stage, beside the committed baseline.
+
+usage: perf-instructions [--check | --write]
+
+  --check  fail if a case or one of its stages takes over five percent more
+  --write  make what is counted the baseline
+  --help   say this";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,9 +50,15 @@ fn main() -> ExitCode {
         [] => report().map(|_| ()),
         ["--write"] => counted().and_then(|counts| baseline::write(&counts)),
         ["--check"] => return check(),
-        _ => Err(CountError::Usage(
-            "usage: perf-instructions [--check | --write]",
-        )),
+        [..] if arguments.contains(&"--help") => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        [..] => {
+            let given = arguments.join(" ");
+            eprintln!("perf-instructions: expected --check, --write or --help, not {given}");
+            return ExitCode::from(2);
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

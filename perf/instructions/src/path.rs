@@ -34,9 +34,9 @@ const PEERS: MacAddr = MacAddr([2, 0, 0, 0, 0, 9]);
 /// Runs the case of that name, once.
 pub(crate) fn run(name: &str) -> Result<(), CountError> {
     let case = CASES.iter().find(|case| case.name == name);
-    let case = case.ok_or(CountError::Usage("no such case"))?;
+    let case = case.ok_or(CountError::Case("no such case"))?;
     let ran = Path::new(case).and_then(|mut path| path.run());
-    ran.ok_or(CountError::Usage("the case does not run"))
+    ran.ok_or(CountError::Case("the case does not run"))
 }
 
 /// A worker's media path with all streams open, and packets for it.

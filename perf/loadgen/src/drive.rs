@@ -83,11 +83,11 @@ struct Port<N: Nic> {
     waiting: Burst<N::Frame>,
 }
 
-/// Packets that are made and not yet sent.
+/// A packet that is made and not yet sent.
 struct Made<F> {
-    frames: Burst<F>,
-    tickets: ArrayVec<Ticket, BURST>,
-    /// Nanoseconds from the load's begin after which all of them are due.
+    frame: F,
+    ticket: Ticket,
+    /// Nanoseconds from the load's begin after which it is due.
     due: u64,
 }
 
@@ -170,16 +170,19 @@ impl<N: Nic, C: Fn() -> u64> Drive<N, C> {
         }
     }
 
-    /// Has every talker send twice at `rate` packets a second, so that the proxy knows all
-    /// sources and neighbours, and counts nothing of it.
+    /// Has every talker send twice at `rate` packets a second, good packets alone, so that the
+    /// proxy knows all sources and neighbours, and counts nothing of it.
     ///
     /// # Errors
     /// As [`Drive::run`].
     pub fn warm_up(&mut self, rate: f64) -> Result<(), LoadError> {
         let packets = u64::try_from(self.source.talkers()).unwrap_or(u64::MAX);
+        // What the proxy refuses is compared with what the load has sent.
+        let bad = self.source.set_bad(None);
         for _ in 0..2 {
             self.run(Load::Count(packets), Some(rate))?;
         }
+        self.source.set_bad(bad);
         Ok(())
     }
 
@@ -196,7 +199,7 @@ impl<N: Nic, C: Fn() -> u64> Drive<N, C> {
     pub fn run(&mut self, mut load: Load, rate: Option<f64>) -> Result<Report, LoadError> {
         let begin = (self.clock)();
         let mut progress = Progress::default();
-        let mut made = None;
+        let mut made = ArrayVec::new();
         let total = match &load {
             Load::Stored(store) => store.left() as u64,
             Load::Count(count) => *count,
@@ -207,6 +210,7 @@ impl<N: Nic, C: Fn() -> u64> Drive<N, C> {
             let elapsed = (self.clock)().saturating_sub(begin);
             let done = match load {
                 Load::Live(nanos) => share(elapsed, nanos),
+                Load::Stored(_) | Load::Count(_) if total == 0 => 1.0,
                 Load::Stored(_) | Load::Count(_) => share(progress.sent(), total),
             };
             if done >= SETTLED && progress.settled.is_none() {
@@ -228,15 +232,15 @@ impl<N: Nic, C: Fn() -> u64> Drive<N, C> {
                 self.send_stored(store, count, &mut progress);
                 continue;
             }
-            if made.is_none() && left > 0 {
+            if made.is_empty() && left > 0 {
                 let first = progress.sent() + 1;
                 let due_at = |place| rate.map_or(elapsed, |rate| due_at(rate, first + place));
-                made = Some(self.make(count.max(1), begin, due_at)?);
+                let together = usize::try_from(left).map_or(BURST, |left| left.min(BURST));
+                let together = self.source.together().min(together);
+                made = self.make(count.max(together), begin, due_at)?;
             }
             let elapsed = (self.clock)().saturating_sub(begin);
-            if let Some(made) = made.take_if(|made| made.due <= elapsed) {
-                self.send_made(made, &mut progress);
-            }
+            self.send_made(&mut made, elapsed, &mut progress);
         }
         let elapsed = (self.clock)().saturating_sub(begin);
         let received = self.received();
@@ -306,7 +310,7 @@ impl<N: Nic, C: Fn() -> u64> Drive<N, C> {
         count: usize,
         begin: u64,
         due_at: impl Fn(u64) -> u64,
-    ) -> Result<Made<N::Frame>, LoadError> {
+    ) -> Result<ArrayVec<Made<N::Frame>, BURST>, LoadError> {
         let nic = &mut self.ports[0].nic;
         let mut frames: Burst<N::Frame> = (0..count).map_while(|_| nic.alloc()).collect();
         let tickets = self.source.tickets(frames.len());
@@ -321,24 +325,32 @@ impl<N: Nic, C: Fn() -> u64> Drive<N, C> {
             let mut bodies: ArrayVec<&mut [u8], BURST> = bodies.collect();
             self.source.fill(&tickets, &mut bodies, time)?;
         }
-        let due = (0..)
-            .zip(&tickets)
-            .last()
-            .map_or(0, |(place, _)| due_at(place));
-        Ok(Made {
-            frames,
-            tickets,
-            due,
-        })
+        let made = frames.into_iter().zip(tickets).zip(0..);
+        let made = made.map(|((frame, ticket), place)| Made {
+            frame,
+            ticket,
+            due: due_at(place),
+        });
+        Ok(made.collect())
     }
 
-    fn send_made(&mut self, made: Made<N::Frame>, progress: &mut Progress) {
+    /// Sends those of `made` that are due after `elapsed` nanoseconds.
+    fn send_made(
+        &mut self,
+        made: &mut ArrayVec<Made<N::Frame>, BURST>,
+        elapsed: u64,
+        progress: &mut Progress,
+    ) {
+        let due = made.iter().take_while(|made| made.due <= elapsed).count();
+        if due == 0 {
+            return;
+        }
         let [outside, inside] = &mut self.ports;
-        for (frame, ticket) in made.frames.into_iter().zip(&made.tickets) {
-            progress.count(ticket.is_good());
-            match ticket.end {
-                End::Outside => outside.waiting.push(frame),
-                End::Inside => inside.waiting.push(frame),
+        for made in made.drain(..due) {
+            progress.count(made.ticket.is_good());
+            match made.ticket.end {
+                End::Outside => outside.waiting.push(made.frame),
+                End::Inside => inside.waiting.push(made.frame),
             }
         }
         self.flush();

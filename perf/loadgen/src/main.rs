@@ -1,4 +1,4 @@
-//! The load generator's command line: see `perf-loadgen` without arguments.
+//! The load generator's command line: see `perf-loadgen --help`.
 #![expect(clippy::print_stdout, reason = "prints its report")]
 
 mod args;
@@ -14,11 +14,15 @@ fn main() -> ExitCode {
     let command = match Command::parse(std::env::args().skip(1)) {
         Ok(command) => command,
         Err(mistake) => {
-            eprintln!("perf-loadgen: {mistake}\n\n{USAGE}");
+            eprintln!("perf-loadgen: {mistake}\n`perf-loadgen --help` says more");
             return ExitCode::from(2);
         }
     };
     let done = match command {
+        Command::Help => {
+            println!("{USAGE}");
+            Ok(())
+        }
         Command::Run(run) => ports::run(&run),
         Command::Pcap(capture) => capture::write(&capture),
         Command::Streams { synth, to } => {

@@ -1,5 +1,7 @@
 //! The sending half: whose packet is next, and what is in it.
 
+use core::mem;
+
 use abi::Reason;
 use arrayvec::ArrayVec;
 use crypto::{Op, Tag};
@@ -12,6 +14,9 @@ use crate::packet::{Media, Mix, Packets};
 use crate::synth::Keys;
 use crate::talker::Talker;
 use crate::{Direction, End, LoadError, Stations, Stream};
+
+/// Hundredths of a bad packet that are owed at most: what a few bursts have no room for.
+const OWED_MAX: u32 = 6_400;
 
 /// The next packet to be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +142,22 @@ impl Source {
         }
     }
 
+    /// Packets that have to be made at once, at most a burst, to hold a good one and the bad ones
+    /// that are owed by then: a bad one can only be made of one in its batch.
+    #[must_use]
+    pub fn together(&self) -> usize {
+        let owed = self
+            .bad
+            .map_or(0, |(_, share)| self.owed + bad_per_good(share));
+        (owed / 100 + 1).try_into().unwrap_or(BURST).min(BURST)
+    }
+
+    /// Makes packets with `bad` from now on, and says what was made before.
+    pub(crate) const fn set_bad(&mut self, bad: Option<(Fault, u8)>) -> Option<(Fault, u8)> {
+        self.owed = 0;
+        mem::replace(&mut self.bad, bad)
+    }
+
     /// The next packets, at most `count` and a burst.
     pub fn tickets(&mut self, count: usize) -> ArrayVec<Ticket, BURST> {
         let mut tickets: ArrayVec<Ticket, BURST> = ArrayVec::new();
@@ -150,9 +171,7 @@ impl Source {
 
     fn good_ticket(&mut self) -> Ticket {
         if let Some((_, share)) = self.bad {
-            // One good packet pays for share / (100 - share) bad ones.
-            let good = 100 - u32::from(share.min(99));
-            self.owed = (self.owed + u32::from(share) * 100 / good).min(6_400);
+            self.owed = (self.owed + bad_per_good(share)).min(OWED_MAX);
         }
         let at = self.next;
         let Some(talker) = self.talkers.get_mut(at) else {
@@ -282,6 +301,12 @@ impl Source {
         }
         Ok(tags)
     }
+}
+
+/// Hundredths of a bad packet that are owed for a good one, so that `share` in a hundred are bad.
+fn bad_per_good(share: u8) -> u32 {
+    let share = u32::from(share.min(99));
+    share * 100 / (100 - share)
 }
 
 /// Every talker of `streams`, in another order than theirs, so that neighbours in a table of the

@@ -9,13 +9,19 @@ use crate::{Side, Stream};
 /// Port pairs of one address of a peer or the proxy.
 pub const PAIRS_PER_ADDRESS: u32 = 16_384;
 
+/// Addresses of the proxy in each network, and as many of peers.
+const ADDRESSES: u32 = 98;
+
+/// Streams that there are addresses for.
+pub const STREAMS_MAX: u32 = ADDRESSES * PAIRS_PER_ADDRESS;
+
 /// First of the ports of an address.
 pub const FIRST_PORT: u16 = 16_384;
 
 /// What streams to make up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Synth {
-    /// How many, at most 16 million.
+    /// How many, at most [`STREAMS_MAX`].
     pub count: u32,
     /// Suite towards the client; clear if absent.
     pub client_suite: Option<Suite>,
@@ -109,8 +115,7 @@ pub fn streams(synth: &Synth) -> Vec<Stream> {
 
 fn side(network: Network, number: u32, suite: Option<Suite>, v6: bool, keys: &mut Keys) -> Side {
     let place = number % PAIRS_PER_ADDRESS;
-    // Each network has room for 98 addresses of the proxy and as many of peers.
-    let host = u8::try_from(number / PAIRS_PER_ADDRESS % 98).unwrap_or(0);
+    let host = u8::try_from(number / PAIRS_PER_ADDRESS % ADDRESSES).unwrap_or(0);
     let port = FIRST_PORT + u16::try_from(2 * place).unwrap_or(0);
     let len = suite.map_or(0, Suite::key_salt_len);
     Side {

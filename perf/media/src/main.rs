@@ -20,9 +20,12 @@ mod memory;
 mod network;
 mod questions;
 
+use std::error::Error;
+use std::process::ExitCode;
+
 use dpdk::eal::Memory;
 use dpdk::{Eal, EalConfig};
-use perf_harness::Options;
+use perf_harness::{MEASURE, Options, Question, Tool};
 
 use network::Network;
 
@@ -30,14 +33,41 @@ use network::Network;
 #[global_allocator]
 static HEAP: shm::Heap = shm::Heap;
 
-fn main() {
-    let options = Options::from_args().expect("arguments");
-    let asked: Vec<&str> = options.rest.iter().map(String::as_str).collect();
-    if let ["measure-memory", name] = asked[..] {
-        println!("{}", memory::measure(name));
-        return;
+const TOOL: Tool<'_> = Tool {
+    name: "perf-media",
+    about: "What a media packet costs on one core, beside the cipher alone.",
+    noun: "question",
+    questions: &[
+        ("stages", "a packet from SRTP to RTP, stage by stage"),
+        ("lone", "the same of a packet that comes alone"),
+        ("directions", "every suite and direction"),
+        ("refusals", "a packet that must be refused"),
+        ("streams", "whether the rate holds as streams grow"),
+        ("memory", "what a call's media holds"),
+    ],
+    options: &[MEASURE],
+};
+
+/// A question that is driven through a network.
+type Ask = fn(&mut Network, &Options) -> Question;
+
+const DRIVEN: [(&str, Ask); 5] = [
+    ("stages", questions::stages),
+    ("lone", questions::lone),
+    ("directions", questions::directions),
+    ("refusals", questions::refusals),
+    ("streams", questions::streams),
+];
+
+fn main() -> ExitCode {
+    TOOL.main(run)
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    if let Some(call) = &options.measure {
+        println!("{}", memory::measure(&call.concat()).ok_or("no such call")?);
+        return Ok(());
     }
-    let wants = |name: &str| asked.is_empty() || asked.contains(&name);
     // The main thread is the measured one; hugepages where the machine has them.
     let config = |memory| EalConfig {
         workers: vec![0],
@@ -54,32 +84,22 @@ fn main() {
     } else {
         Memory::NoHuge
     };
-    let eal = Eal::init(&config(memory)).expect("EAL");
+    let eal = Eal::init(&config(memory))?;
     let mut network = Network::new(&eal);
     let mut answers = Vec::new();
-    if wants("stages") {
-        answers.push(questions::stages(&mut network, &options));
+    for (name, ask) in DRIVEN {
+        if options.asks(name) {
+            answers.push(ask(&mut network, options));
+        }
     }
-    if wants("lone") {
-        answers.push(questions::lone(&mut network, &options));
-    }
-    if wants("directions") {
-        answers.push(questions::directions(&mut network, &options));
-    }
-    if wants("refusals") {
-        answers.push(questions::refusals(&mut network, &options));
-    }
-    if wants("streams") {
-        answers.push(questions::streams(&mut network, &options));
-    }
-    if wants("memory") {
-        answers.push(questions::memory(&options));
+    if options.asks("memory") {
+        answers.push(questions::memory(options));
     }
     for mut question in answers {
         question.fact("hugepages", if has_hugepages { "yes" } else { "no" });
         question.fact("dpdk", Eal::version());
-        let answer = question.answer().expect("enough runs");
-        answer.publish(&options.results).expect("results");
+        question.answer()?.publish(&options.results)?;
         println!();
     }
+    Ok(())
 }

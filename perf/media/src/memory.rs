@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use abi::{Now, Suite};
+use perf_harness::MEASURE;
 use pipeline::{Leg, MediaId, PerLeg};
 use wire::sim::SimFrame;
 use worker::MediaEngine;
@@ -28,19 +29,16 @@ pub(crate) const CALLS: [(&str, Option<Suite>, Option<Suite>); 4] = [
 pub(crate) fn of_call(name: &str) -> f64 {
     let program = std::env::current_exe().expect("own path");
     let output = Command::new(program)
-        .args(["measure-memory", name])
+        .args([MEASURE.name, name])
         .output()
         .expect("run");
     let text = String::from_utf8(output.stdout).expect("text");
     text.trim().parse().expect("a number")
 }
 
-/// The measurement itself.
-pub(crate) fn measure(name: &str) -> f64 {
-    let kind = CALLS
-        .iter()
-        .find(|call| call.0 == name)
-        .expect("kind of call");
+/// The measurement itself; `None` if there are no calls of the kind.
+pub(crate) fn measure(name: &str) -> Option<f64> {
+    let kind = CALLS.iter().find(|call| call.0 == name)?;
     let case = Case {
         name: "memory",
         from: Leg::Client,
@@ -63,7 +61,7 @@ pub(crate) fn measure(name: &str) -> f64 {
             .open(1, MediaId(number), &plan, among, Now::ZERO)
             .expect("stream");
     }
-    (resident_octets() - before) / f64::from(STREAMS)
+    Some((resident_octets() - before) / f64::from(STREAMS))
 }
 
 /// Octets of this process in memory.

@@ -4,7 +4,7 @@ use std::io;
 
 use e2e::error::Failure;
 use perf_harness::{PublishError, RunsMissing};
-use perf_loadgen::StreamsError;
+use perf_loadgen::{Counts, StreamsError};
 
 /// Why a question has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,9 @@ pub(crate) enum BenchError {
     /// The generator failed.
     #[error("perf-loadgen: {0}")]
     Generator(String),
+    /// Packets came back that should not have, or not so.
+    #[error("what came back is not what was sent: {}", said(.0))]
+    Faulty(Box<Counts>),
     /// rtpengine answered with something else than what was asked for.
     #[error("rtpengine: {0}")]
     Rtpengine(String),
@@ -59,6 +62,24 @@ pub(crate) enum BenchError {
     Usage(String),
 }
 
+/// The faults among `counts`, by name.
+fn said(counts: &Counts) -> String {
+    let faults = [
+        ("unauthentic", counts.unauthentic),
+        ("refused", counts.refused),
+        ("damaged", counts.damaged),
+        ("late", counts.late),
+        ("stray", counts.stray),
+        ("malformed", counts.malformed),
+    ];
+    let found = faults.into_iter().filter(|&(_, count)| count > 0);
+    let mut said: Vec<String> = found
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect();
+    said.push(format!("beside {} whole", counts.packets + counts.reports));
+    said.join(", ")
+}
+
 /// What comes of it.
 pub(crate) type Result<T> = core::result::Result<T, BenchError>;
 
@@ -75,5 +96,26 @@ pub(crate) fn require(program: &'static str, package: &'static str) -> Result<()
         Ok(())
     } else {
         Err(BenchError::PeerMissing { program, package })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_said_by_name() {
+        let counts = Counts {
+            packets: 90,
+            reports: 2,
+            damaged: 3,
+            late: 1,
+            ..Counts::default()
+        };
+        let said = BenchError::Faulty(Box::new(counts)).to_string();
+        assert!(
+            said.ends_with(": 3 damaged, 1 late, beside 92 whole"),
+            "{said}"
+        );
     }
 }

@@ -16,42 +16,36 @@ mod testpmd;
 
 use std::process::ExitCode;
 
-use perf_harness::{Options, Question};
+use perf_harness::{Options, Question, Tool};
 
 use bench::Bench;
 use error::{BenchError, Result};
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("perf-memif: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let named = questions::ALL.map(|(name, about, _)| (name, about));
+    let tool = Tool {
+        name: "perf-memif",
+        about: "The media path between two real processes, beside rtpengine and testpmd.",
+        noun: "question",
+        questions: &named,
+        options: &[],
+    };
+    tool.main(run)
 }
 
-fn run() -> Result<()> {
-    let options = Options::from_args().map_err(BenchError::Usage)?;
+fn run(options: &Options) -> Result<()> {
     e2e::netns::sweep();
-    let asked = options.rest.clone();
-    let bench = Bench::new(options)?;
-    for name in &asked {
-        if !questions::ALL.iter().any(|(known, _)| known == name) {
-            let known: Vec<&str> = questions::ALL.iter().map(|&(name, _)| name).collect();
-            let usage = format!("{name} is none of: {}", known.join(", "));
-            return Err(BenchError::Usage(usage));
-        }
-    }
+    let bench = Bench::new(options.clone())?;
     let mut unanswered = Vec::new();
-    for (name, ask) in questions::ALL {
-        let in_set = !bench.options.short || questions::SHORT.contains(name);
-        let by_default = asked.is_empty() && in_set;
-        if (by_default || asked.iter().any(|asked| asked == name))
-            && let Err(error) = answer(&bench, *ask)
+    for (name, _, ask) in questions::ALL {
+        let by_default = options.asked.is_empty();
+        let left_out = by_default && options.short && !questions::SHORT.contains(&name);
+        if options.asks(name)
+            && !left_out
+            && let Err(error) = answer(&bench, ask)
         {
             eprintln!("perf-memif: {name}: {error}");
-            unanswered.push(*name);
+            unanswered.push(name);
         }
     }
     if unanswered.is_empty() {

@@ -10,7 +10,9 @@ use e2e::process::Process;
 use e2e::show::{Counters, is_ready};
 use e2e::wait::until;
 use perf_loadgen::Stream;
-use perf_loadgen::synth::{FIRST_PORT, LOCALS_FROM, Network, PAIRS_PER_ADDRESS};
+use perf_loadgen::synth::{
+    FIRST_PORT, LOCALS_FROM, Network, PAIRS_PER_ADDRESS, Synth, streams as synthetic,
+};
 use serde_json::Value;
 
 use crate::bench::{Bench, MEASURED_CPU};
@@ -29,6 +31,8 @@ pub(crate) struct Proxy {
     binaries: PathBuf,
     dataplane: Process,
     control: Process,
+    /// Times that it was given streams.
+    provisions: u64,
 }
 
 impl Proxy {
@@ -60,6 +64,7 @@ impl Proxy {
             binaries,
             dataplane,
             control,
+            provisions: 0,
         };
         until("proxy ready", PATIENCE, || {
             proxy.dataplane.check_running()?;
@@ -71,18 +76,25 @@ impl Proxy {
         Ok(proxy)
     }
 
-    /// Opens `streams` and no others, and puts the proxy's ports into them.
-    pub(crate) fn provision(&self, bench: &Bench, streams: &mut Vec<Stream>) -> Result<()> {
-        for stream in streams.iter_mut() {
+    /// Opens `synth`'s streams and no others, and returns the path of their list, with the proxy's
+    /// ports. Keys are others each time: a stream whose line stays the same is kept, with what it
+    /// has heard, while a generator begins its numbers anew.
+    pub(crate) fn provision(&mut self, bench: &Bench, synth: &Synth) -> Result<String> {
+        let mut streams = synthetic(&Synth {
+            seed: synth.seed.wrapping_add(self.provisions),
+            ..synth.clone()
+        });
+        self.provisions += 1;
+        for stream in &mut streams {
             stream.client.local.set_port(0);
             stream.server.local.set_port(0);
         }
-        let path = bench.streams("provision", streams)?;
+        let path = bench.streams("provision", &streams)?;
         let opened = self.ucproxy(&["media", "provision", &path])?;
         let opened: core::result::Result<Vec<Stream>, _> =
             opened.lines().map(serde_json::from_str).collect();
-        *streams = opened.map_err(|error| BenchError::Usage(error.to_string()))?;
-        Ok(())
+        let opened = opened.map_err(|error| BenchError::Usage(error.to_string()))?;
+        bench.streams("proxy", &opened)
     }
 
     /// What has been counted so far.

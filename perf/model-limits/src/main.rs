@@ -12,41 +12,46 @@ mod report;
 
 use std::process::{Command, ExitCode, Stdio};
 
-use perf_harness::Options;
+use perf_harness::{MEASURE, Options, Tool};
 
 use crate::climb::Climb;
 use crate::plan::Plan;
 
 fn main() -> ExitCode {
-    match Options::from_args().and_then(|options| start(&options)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("perf-model-limits: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    let names = Plan::names();
+    let named: Vec<(&str, &str)> = names
+        .iter()
+        .map(|(name, about)| (name.as_str(), *about))
+        .collect();
+    let tool = Tool {
+        name: "perf-model-limits",
+        about: "Real sessions up to the limit of every appliance model and of \"ASA5520 K8\", and one \
+                more.",
+        noun: "model",
+        questions: &named,
+        options: &[MEASURE],
+    };
+    tool.main(start)
 }
 
 /// Does what the command line says.
 fn start(options: &Options) -> Result<(), String> {
-    let words: Vec<&str> = options.rest.iter().map(String::as_str).collect();
-    if let ["--measure", name] = words[..] {
-        let climbs = climb::climb(&Plan::by_name(name)?, options.runs)?;
+    if let Some(name) = &options.measure {
+        let climbs = climb::climb(&Plan::by_name(&name.concat())?, options.runs)?;
         println!(
             "{}",
             serde_json::to_string(&climbs).map_err(|e| e.to_string())?
         );
         return Ok(());
     }
-    let plans = if words.is_empty() {
+    let asked = &options.asked;
+    let plans = if asked.is_empty() {
         Plan::all(options.short)?
     } else {
-        words
-            .into_iter()
-            .map(Plan::by_name)
-            .collect::<Result<_, _>>()?
+        let named = asked.iter().map(|name| Plan::by_name(name));
+        named.collect::<Result<_, _>>()?
     };
-    let mut question = report::question(!options.short && options.rest.is_empty());
+    let mut question = report::question(!options.short && asked.is_empty());
     for plan in &plans {
         report::record(&mut question, plan, &in_own_process(plan, options)?);
         report::claim(&mut question, plan);
@@ -60,7 +65,7 @@ fn in_own_process(plan: &Plan, options: &Options) -> Result<Vec<Climb>, String> 
     let program = std::env::current_exe().map_err(|e| format!("own path: {e}"))?;
     let runs = options.runs.to_string();
     let output = Command::new(program)
-        .args(["--measure", &plan.name(), "--runs", &runs])
+        .args([MEASURE.name, &plan.name(), "--runs", &runs])
         .stderr(Stdio::inherit())
         .output()
         .map_err(|e| format!("own process: {e}"))?;

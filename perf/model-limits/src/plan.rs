@@ -58,6 +58,16 @@ impl Plan {
         models.chain([Ok(weak)]).collect()
     }
 
+    /// The names of all plans that there may be, and what sets them apart.
+    pub(crate) fn names() -> Vec<(String, &'static str)> {
+        let weak = "under export class K8";
+        let both = |model: &Model| {
+            let name = model.name;
+            [(name.to_owned(), ""), (format!("{name} K8"), weak)]
+        };
+        MODELS.iter().flat_map(both).collect()
+    }
+
     /// The plan of that name, as [`Self::name`] has it.
     pub(crate) fn by_name(name: &str) -> Result<Self, String> {
         match name.strip_suffix(" K8") {
@@ -108,6 +118,9 @@ mod tests {
             assert_eq!(plan.most.sessions, most, "{name}");
         }
         assert!(Plan::by_name("ASA1").is_err());
+        for (name, _) in Plan::names() {
+            assert_eq!(Plan::by_name(&name).unwrap().name(), name);
+        }
     }
 
     #[test]

@@ -15,9 +15,12 @@ mod policy;
 mod surroundings;
 mod world;
 
+use std::error::Error;
+use std::process::ExitCode;
+
 use dpdk::eal::Memory;
 use dpdk::{Clock, Eal, EalConfig, Pool, PoolConfig};
-use perf_harness::{Options, Question, Target, Unit};
+use perf_harness::{Options, Question, Target, Tool, Unit};
 
 use world::{Done, Placement, World};
 
@@ -36,18 +39,31 @@ const METHOD: &str = "Each worker runs on a core of its own and polls its queues
     Placed by RSS: each packet comes in by the queue that the symmetric Toeplitz hash names, and \
     is handed over to the owner of its stream if that is another.";
 
-fn main() {
-    let options = Options::from_args().expect("arguments");
+const TOOL: Tool<'_> = Tool {
+    name: "perf-scaling",
+    about: "How the rate of media grows with workers, one a core.",
+    noun: "question",
+    questions: &[],
+    options: &[],
+};
+
+fn main() -> ExitCode {
+    TOOL.main(run)
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let most = u16::try_from(cores).unwrap_or(u16::MAX).min(WORKERS_MAX);
-    assert!(most >= 2, "scaling takes two cores");
-    let eal = Eal::init(&config(most)).expect("EAL");
+    if most < 2 {
+        return Err("scaling takes two cores".into());
+    }
+    let eal = Eal::init(&config(most))?;
     let clock = Clock::calibrate();
     let pool = PoolConfig {
         mbufs: 8_192 * u32::from(most) - 1,
         ..PoolConfig::default()
     };
-    let pool = Pool::create(&eal, "scaling", &pool).expect("pool");
+    let pool = Pool::create(&eal, "scaling", &pool)?;
     let mut counts = vec![1, 2];
     counts.extend((most > 2).then_some(most));
     let worlds = counts.into_iter().flat_map(|workers| {
@@ -67,8 +83,7 @@ fn main() {
     }
     claim(&mut question);
     question.fact("dpdk", Eal::version());
-    let answer = question.answer().expect("enough runs");
-    answer.publish(&options.results).expect("results");
+    Ok(question.answer()?.publish(&options.results)?)
 }
 
 /// One lcore a worker; hugepages where the machine has them.

@@ -17,7 +17,7 @@ mod run;
 
 use std::process::{Command, ExitCode, Stdio};
 
-use perf_harness::Options;
+use perf_harness::{MEASURE, Opt, Options, Tool, Value};
 use perf_sessions::Versions;
 
 use crate::report::Row;
@@ -27,29 +27,45 @@ const VERSIONS: [&str; 2] = ["1.3", "1.2"];
 /// Numbers of sessions that are measured.
 const SESSIONS: [usize; 2] = [1_000, report::CLAIMED];
 
+/// Sessions of one measurement at most.
+const SESSIONS_MAX: usize = 100_000;
+
+const TOOL: Tool<'_> = Tool {
+    name: "perf-sessions",
+    about: "What an established TLS session costs the data plane.",
+    noun: "question",
+    questions: &[],
+    options: &[
+        Opt {
+            name: "--sessions",
+            value: Value::Number(1, SESSIONS_MAX),
+            about: "make one measurement of so many, and write nothing",
+        },
+        Opt {
+            name: "--tls12",
+            value: Value::Nothing,
+            about: "make one measurement of TLS 1.2, and write nothing",
+        },
+        MEASURE,
+    ],
+};
+
 fn main() -> ExitCode {
-    match Options::from_args().and_then(|options| start(&options)) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            println!("perf-sessions: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    TOOL.main(start)
 }
 
-/// Does what the command line says; tells whether all went well.
-fn start(options: &Options) -> Result<bool, String> {
-    let number = |text: &str| text.parse().map_err(|_| format!("{text}: not a number"));
-    let words: Vec<&str> = options.rest.iter().map(String::as_str).collect();
-    match words[..] {
-        [] => all(options),
-        ["--measure", version, sessions] => measure(version, number(sessions)?),
-        ["--sessions", n] => Ok(one("1.3", number(n)?)),
-        ["--sessions", n, "--tls12"] | ["--tls12", "--sessions", n] => Ok(one("1.2", number(n)?)),
-        ["--tls12"] => Ok(one("1.2", report::CLAIMED)),
-        _ => Err("usage: perf-sessions [--sessions N] [--tls12] [--runs N] [--short]".to_owned()),
+/// Does what the command line says.
+fn start(options: &Options) -> Result<(), String> {
+    if let Some(what) = &options.measure {
+        return measure(what);
     }
+    let good = match (options.number("--sessions"), options.has("--tls12")) {
+        (None, false) => all(options)?,
+        (Some(sessions), false) => one("1.3", sessions),
+        (sessions, true) => one("1.2", sessions.unwrap_or(report::CLAIMED)),
+    };
+    let bad = "a session is lost, a licence unit leaks, or memory is over its budget";
+    good.then_some(()).ok_or_else(|| bad.to_owned())
 }
 
 /// Makes one measurement and prints it.
@@ -102,7 +118,7 @@ fn all(options: &Options) -> Result<bool, String> {
 fn in_own_process(version: &str, sessions: usize) -> Row {
     let program = std::env::current_exe().expect("own path");
     let output = Command::new(program)
-        .args(["--measure", version, &sessions.to_string()])
+        .args([MEASURE.name, version, &sessions.to_string()])
         .stderr(Stdio::inherit())
         .output()
         .expect("own process");
@@ -112,16 +128,21 @@ fn in_own_process(version: &str, sessions: usize) -> Row {
     })
 }
 
-/// Makes one measurement here; prints its row as JSON.
-fn measure(version: &str, sessions: usize) -> Result<bool, String> {
-    let versions = match version {
+/// Makes the measurement here that `asked` names by version and number; prints its row as JSON.
+fn measure(asked: &[String]) -> Result<(), String> {
+    let [version, sessions] = asked else {
+        return Err("a version and a number of sessions are measured".to_owned());
+    };
+    let versions = match version.as_str() {
         "1.2" => Versions::Tls12,
         _ => Versions::Tls13,
     };
+    let sessions = sessions.parse();
+    let sessions = sessions.map_err(|_| "no number of sessions".to_owned())?;
     let row = match run::run(sessions, versions) {
         Ok(measured) => measured.into_row(),
         Err(error) => Row::failed(sessions, error),
     };
     println!("{}", serde_json::to_string(&row).expect("plain values"));
-    Ok(row.faults.is_empty())
+    Ok(())
 }

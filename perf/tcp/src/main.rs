@@ -17,20 +17,40 @@ mod wire;
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::process::ExitCode;
 
-use perf_harness::Options;
+use perf_harness::{Options, Tool};
 
 /// As in the data plane.
 #[global_allocator]
 static HEAP: shm::Heap = shm::Heap;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::from_args()?;
-    let what = options.rest.first().map(String::as_str);
-    let what = what.or_else(|| options.short.then_some("path"));
-    let wanted = |name| what.is_none_or(|what| what == name);
-    if wanted("path") {
-        path::ask(&options).answer()?.publish(&options.results)?;
+const TOOL: Tool<'_> = Tool {
+    name: "perf-tcp",
+    about: "What a TCP packet costs by the number of sessions.",
+    noun: "question",
+    questions: &[
+        (
+            "path",
+            "a packet's whole way through a worker; the only one with --short",
+        ),
+        (
+            "legs",
+            "packets in a leg alone, and a leg's memory; printed, not written",
+        ),
+        ("lookup", "finding a leg's flow; printed, not written"),
+    ],
+    options: &[],
+};
+
+fn main() -> ExitCode {
+    TOOL.main(run)
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    let wanted = |name: &str| options.asks(name) && !(options.short && options.asked.is_empty());
+    if options.asks("path") {
+        path::ask(options).answer()?.publish(&options.results)?;
     }
     let mut out = io::stdout().lock();
     if wanted("legs") {

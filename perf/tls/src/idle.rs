@@ -1,10 +1,11 @@
 //! Memory of established legs on which nothing is said.
 
+use std::error::Error;
 use std::fs;
 use std::hint::{black_box, spin_loop};
 use std::process::Command;
 
-use perf_harness::{Options, Question, Unit};
+use perf_harness::{MEASURE, Options, Question, Unit};
 use tls::{HandshakePool, HandshakePort, PoolConfig, State, TlsLeg};
 
 use crate::buffered::Buffered;
@@ -45,7 +46,7 @@ pub(crate) fn ask(options: &Options) -> Question {
         {
             for what in kinds {
                 let output = Command::new(&program)
-                    .args(["measure", library, version, what, &legs.to_string()])
+                    .args([MEASURE.name, library, version, what, &legs.to_string()])
                     .output()
                     .expect("own process");
                 let text = String::from_utf8_lossy(&output.stdout);
@@ -58,11 +59,17 @@ pub(crate) fn ask(options: &Options) -> Question {
     question
 }
 
-/// Makes the legs and prints the growth of the resident set for each.
-pub(crate) fn measure(library: &str, version: &str, what: &str, legs: usize) {
-    let provider = PROVIDERS.iter().find(|(name, _)| *name == library);
-    let versions = VERSIONS.iter().find(|(name, _)| *name == version);
-    let (&(_, provider), &(_, versions)) = provider.zip(versions).expect("known names");
+/// Makes the legs that `asked` names, by library, version, kind and number, and prints the growth
+/// of the resident set for each.
+pub(crate) fn measure(asked: &[String]) -> Result<(), Box<dyn Error>> {
+    let [library, version, what, legs] = asked else {
+        return Err("a library, a version, a kind of leg and a number are measured".into());
+    };
+    let (what, legs): (&str, usize) = (what, legs.parse()?);
+    let provider = PROVIDERS.iter().find(|(name, _)| name == library);
+    let versions = VERSIONS.iter().find(|(name, _)| name == version);
+    let known = provider.zip(versions).filter(|_| WHAT.contains(&what));
+    let (&(_, provider), &(_, versions)) = known.ok_or("no such leg")?;
     let pki = Pki::new(Keys::Rsa2048);
     let octets = match what {
         "server-by-pool" => {
@@ -83,6 +90,7 @@ pub(crate) fn measure(library: &str, version: &str, what: &str, legs: usize) {
         }
     };
     println!("{octets}");
+    Ok(())
 }
 
 fn pick(what: &str, (client, server): (Box<TlsLeg>, Box<TlsLeg>)) -> Box<TlsLeg> {

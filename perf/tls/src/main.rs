@@ -15,7 +15,10 @@ mod idle;
 mod pki;
 mod speed;
 
-use perf_harness::Options;
+use std::error::Error;
+use std::process::ExitCode;
+
+use perf_harness::{MEASURE, Options, Question, Tool};
 use tls::{TlsProvider, Versions};
 
 /// Libraries, by the names that they have in the configuration.
@@ -25,23 +28,32 @@ const PROVIDERS: [(&str, TlsProvider); 2] = [
 ];
 const VERSIONS: [(&str, Versions); 2] = [("1.2", Versions::Tls12), ("1.3", Versions::Tls13)];
 
-fn main() {
-    let options = Options::from_args().expect("arguments");
-    let asked: Vec<&str> = options.rest.iter().map(String::as_str).collect();
-    let wants = |name: &str| asked.is_empty() || asked == [name];
-    if let ["measure", provider, version, what, legs] = asked[..] {
-        return idle::measure(provider, version, what, legs.parse().expect("a number"));
+const TOOL: Tool<'_> = Tool {
+    name: "perf-tls",
+    about: "What TLS costs with either library.",
+    noun: "question",
+    questions: &[
+        ("speed", "the time of handshakes and records"),
+        ("idle", "the memory of legs on which nothing is said"),
+    ],
+    options: &[MEASURE],
+};
+
+fn main() -> ExitCode {
+    TOOL.main(run)
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    if let Some(what) = &options.measure {
+        return idle::measure(what);
     }
-    let mut questions = Vec::new();
-    if wants("speed") {
-        questions.push(speed::ask(&options));
+    for (name, ask) in [
+        ("speed", speed::ask as fn(&Options) -> Question),
+        ("idle", idle::ask),
+    ] {
+        if options.asks(name) {
+            ask(options).answer()?.publish(&options.results)?;
+        }
     }
-    if wants("idle") {
-        questions.push(idle::ask(&options));
-    }
-    assert!(!questions.is_empty(), "usage: perf-tls [speed | idle]");
-    for question in questions {
-        let answer = question.answer().expect("enough runs");
-        answer.publish(&options.results).expect("results");
-    }
+    Ok(())
 }

@@ -163,6 +163,17 @@ fn through(
     harm: Harm,
     load: impl FnOnce(&mut Source) -> Load,
 ) -> (Report, u64) {
+    paced(synth, traffics, harm, None, load)
+}
+
+/// As [`through`] at `rate`, after a warm-up if there is one.
+fn paced(
+    synth: &Synth,
+    traffics: &Traffics,
+    harm: Harm,
+    rate: Option<f64>,
+    load: impl FnOnce(&mut Source) -> Load,
+) -> (Report, u64) {
     let streams = streams(synth);
     let (outside, proxy_outside) = SimNic::pair(info(1), info(9));
     let (inside, proxy_inside) = SimNic::pair(info(2), info(9));
@@ -185,8 +196,12 @@ fn through(
     let sink = Sink::new(&streams, traffics).unwrap();
     let mut drive = Drive::new(Ends { outside, inside }, source, sink, link, clock);
     drive.resolve(SECOND).unwrap();
+    if rate.is_some() {
+        drive.warm_up(100_000.0).unwrap();
+        drive.restart();
+    }
     let load = load(drive.source());
-    let report = drive.run(load, None).unwrap();
+    let report = drive.run(load, rate).unwrap();
     (report, proxy.borrow().refused)
 }
 
@@ -262,6 +277,64 @@ fn bad_packets_of_every_kind_are_refused_and_good_ones_pass() {
             "{fault:?}: {}",
             report.bad
         );
+    }
+}
+
+#[test]
+fn the_share_of_bad_packets_holds_at_any_rate() {
+    let synth = Synth {
+        count: 20,
+        ..Synth::default()
+    };
+    for share in [10, 50, 90] {
+        for (rate, millis) in [(1_000.0, 200), (20_000.0, 50)] {
+            let traffics = Traffics {
+                bad: Some((Fault::Unauthentic, share)),
+                ..Traffics::default()
+            };
+            let (report, refused) = paced(&synth, &traffics, Harm::default(), Some(rate), |_| {
+                Load::Live(millis * 1_000_000)
+            });
+            assert_eq!((report.missing, report.counts.faults()), (0, 0));
+            assert_eq!(refused, report.bad, "the warm-up sends none");
+            let sent = report.good + report.bad;
+            let percent = 100.0 * float(report.bad) / float(sent);
+            let off = (percent - f64::from(share)).abs();
+            assert!(off < 3.0, "{percent} of {share} percent at {rate}");
+            let wanted = due(rate, millis * 1_000_000, 0);
+            assert!(wanted.abs_diff(sent) <= 1, "{sent} of {wanted} at {rate}");
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_into_a_burst_stays_owed() {
+    let streams = streams(&Synth::default());
+    let traffics = Traffics {
+        bad: Some((Fault::Replayed, 99)),
+        rtcp: false,
+        ..Traffics::default()
+    };
+    let mut source = Source::new(&streams, &traffics).unwrap();
+    assert_eq!(source.together(), BURST);
+    let bad = source
+        .tickets(BURST)
+        .iter()
+        .filter(|t| !t.is_good())
+        .count();
+    assert_eq!(bad, BURST - 1);
+}
+
+#[test]
+fn loads_of_nothing_end() {
+    for load in [Load::Count(0), Load::Stored(Store::default())] {
+        let (report, _) = through(
+            &Synth::default(),
+            &Traffics::default(),
+            Harm::default(),
+            |_| load,
+        );
+        assert_eq!((report.good, report.bad), (0, 0));
     }
 }
 

@@ -4,7 +4,9 @@ use perf_harness::{Question, Target, Unit};
 use perf_loadgen::Report;
 use perf_loadgen::synth::Synth;
 
-use super::{RTPENGINE_CALLS, called, once, provisioned, synthetic, through_rtpengine};
+use super::{
+    RTPENGINE_CALLS, called, missing, missing_row, once, provisioned, synthetic, through_rtpengine,
+};
 use crate::bench::Bench;
 use crate::error::{BenchError, Result};
 use crate::testpmd::Testpmd;
@@ -38,7 +40,7 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
             count: RTPENGINE_CALLS,
             ..Synth::default()
         };
-        let (proxy, _, path) = provisioned(bench, &synth)?;
+        let (proxy, path) = provisioned(bench, &synth)?;
         let generator = bench.generator(&path).over_memif();
         let report = once(&generator.set("rate", &load).set("seconds", seconds))?;
         record(&mut question, "ucproxy", &report)?;
@@ -89,5 +91,6 @@ fn record(question: &mut Question, whose: &str, report: &Report) -> Result<()> {
         let micros = nanos as f64 / 1e3;
         question.record(&format!("{whose}, {percentile}"), Unit::Us, micros);
     }
+    question.record(&missing_row(whose), Unit::Count, missing(report));
     Ok(())
 }

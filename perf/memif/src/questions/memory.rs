@@ -1,7 +1,7 @@
 //! What a call takes.
 
 use perf_harness::{Question, Target, Unit};
-use perf_loadgen::synth::{Synth, streams};
+use perf_loadgen::synth::Synth;
 
 use crate::bench::Bench;
 use crate::error::Result;
@@ -20,15 +20,13 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
          both directions, RTP and RTCP.",
     );
     for _ in 0..bench.options.runs {
-        let proxy = Proxy::start(bench, CALLS, false)?;
+        let mut proxy = Proxy::start(bench, CALLS, false)?;
         let before = proxy.memory()?;
-        proxy.provision(
-            bench,
-            &mut streams(&Synth {
-                count: CALLS,
-                ..Synth::default()
-            }),
-        )?;
+        let synth = Synth {
+            count: CALLS,
+            ..Synth::default()
+        };
+        proxy.provision(bench, &synth)?;
         let grown = proxy.memory()?.saturating_sub(before);
         #[expect(clippy::cast_precision_loss, reason = "some megabytes")]
         let each = grown as f64 / f64::from(CALLS);

@@ -1,9 +1,9 @@
 //! Media without crypto over memif.
 
-use perf_harness::{Question, Target, Unit};
+use perf_harness::{Question, Target};
 use perf_loadgen::synth::Synth;
 
-use super::{through_proxy, through_testpmd};
+use super::{record_rate, through_proxy, through_testpmd};
 use crate::bench::Bench;
 use crate::error::Result;
 
@@ -22,9 +22,8 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
         ..Synth::default()
     };
     for _ in 0..bench.options.runs {
-        let mut rate = |row: &str, value| question.record(row, Unit::PacketsPerSecond, value);
-        rate(PEER, through_testpmd(bench, &synth)?.received_per_second);
-        rate(OURS, through_proxy(bench, &synth)?.received_per_second);
+        record_rate(&mut question, PEER, &through_testpmd(bench, &synth)?);
+        record_rate(&mut question, OURS, &through_proxy(bench, &synth)?);
     }
     question.claim_ratio(
         "relay, of testpmd macswap",

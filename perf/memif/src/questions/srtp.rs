@@ -4,7 +4,7 @@ use abi::Suite;
 use perf_harness::{Question, Target, Unit};
 use perf_loadgen::synth::Synth;
 
-use super::{called, through_proxy, through_rtpengine, through_testpmd};
+use super::{called, record_rate, through_proxy, through_rtpengine, through_testpmd};
 use crate::bench::Bench;
 use crate::error::Result;
 
@@ -27,15 +27,15 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
     );
     let synth = Synth::default();
     for _ in 0..bench.options.runs {
-        let mut rate = |row: &str, value| question.record(row, Unit::PacketsPerSecond, value);
         let (_, cipher) = perf_ciphers::ours::open(Suite::AesCm128HmacSha1_80);
-        let forwarding = through_testpmd(bench, &synth)?.received_per_second;
-        rate(FORWARDING, forwarding);
-        rate(CEILING, 1e9 / (1e9 / forwarding + cipher));
-        rate(OURS, through_proxy(bench, &synth)?.received_per_second);
+        let forwarding = through_testpmd(bench, &synth)?;
+        record_rate(&mut question, FORWARDING, &forwarding);
+        let ceiling = 1e9 / (1e9 / forwarding.received_per_second + cipher);
+        question.record(CEILING, Unit::PacketsPerSecond, ceiling);
+        record_rate(&mut question, OURS, &through_proxy(bench, &synth)?);
         let (rtpengine, path) = called(bench)?;
         let report = through_rtpengine(bench, &rtpengine, &path)?;
-        rate(PEER, report.received_per_second);
+        record_rate(&mut question, PEER, &report);
         question.record(CIPHER, Unit::NsPerPacket, cipher);
     }
     question.claim_ratio(

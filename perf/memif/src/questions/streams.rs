@@ -3,7 +3,7 @@
 use perf_harness::{Question, Target, Unit};
 use perf_loadgen::synth::Synth;
 
-use super::through_proxy;
+use super::{missing, missing_row, through_proxy};
 use crate::bench::Bench;
 use crate::error::Result;
 
@@ -29,8 +29,9 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
                 ..Synth::default()
             };
             let report = through_proxy(bench, &synth)?;
-            let rate = report.received_per_second;
-            question.record_at(OURS, f64::from(count), Unit::PacketsPerSecond, rate);
+            let (at, rate) = (f64::from(count), report.received_per_second);
+            question.record_at(OURS, at, Unit::PacketsPerSecond, rate);
+            question.record_at(&missing_row(OURS), at, Unit::Count, missing(&report));
         }
     }
     question.claim_ratio(

@@ -1,10 +1,10 @@
 //! Every suite, direction and family.
 
 use abi::Suite;
-use perf_harness::{Question, Unit};
+use perf_harness::Question;
 use perf_loadgen::synth::Synth;
 
-use super::{WARM_UP, once, packets, provisioned};
+use super::{WARM_UP, once, packets, provisioned, record_rate};
 use crate::bench::Bench;
 use crate::error::Result;
 
@@ -39,12 +39,11 @@ pub(crate) fn ask(bench: &Bench) -> Result<Question> {
                     v6,
                     ..Synth::default()
                 };
-                let (_proxy, _, path) = provisioned(bench, &synth)?;
+                let (_proxy, path) = provisioned(bench, &synth)?;
                 let generator = bench.generator(&path).over_memif().set("warm-up", WARM_UP);
                 let generator = generator.set("direction", direction).set("mix", mix);
                 let report = once(&generator.set("stored", packets(bench)))?;
-                let rate = report.received_per_second;
-                question.record(&format!("{row}, {name}"), Unit::PacketsPerSecond, rate);
+                record_rate(&mut question, &format!("{row}, {name}"), &report);
             }
         }
     }
