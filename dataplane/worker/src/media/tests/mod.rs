@@ -250,6 +250,78 @@ fn peer_that_joined_after_a_wrap_is_understood() {
     }
 }
 
+/// What a phone sends under these indices, one after another.
+fn protect_all(phone: &mut Peer, ssrc: u32, indices: impl Iterator<Item = u32>) -> Vec<Vec<u8>> {
+    indices
+        .map(|index| {
+            let [_, _, high, low] = index.to_be_bytes();
+            phone.protect(Traffic::Rtp, &rtp(ssrc, u16::from_be_bytes([high, low])))
+        })
+        .collect()
+}
+
+#[test]
+fn burst_of_a_peer_past_a_wrap_is_understood_as_a_whole() {
+    for suite in [CM, Suite::AeadAes256Gcm] {
+        let mut bench = Bench::new(1);
+        let (plan, mut phone) = translating(suite);
+        let (slot, local) = bench.open(&plan).unwrap();
+        let to = local.client.rtp;
+        // So that no packet waits for the neighbour.
+        let first = protect_all(&mut phone, 1, 1..2);
+        bench.pass(CLIENT, to, &first[0]);
+        // Past a wrap, through one, and that in another order.
+        let past = protect_all(&mut phone, 7, 0xffff..0x1_000a);
+        let through = protect_all(&mut phone, 8, 0xfffd..0x1_0004);
+        let reordered = protect_all(&mut phone, 9, 0xfffd..0x1_0004);
+        let reordered = [1, 4, 2, 6, 0, 3, 5].map(|at| reordered[at].clone());
+        let mut passed = 1;
+        for burst in [&past[1..], &through, &reordered] {
+            for packet in burst {
+                bench.queue(addr(CLIENT), to, packet);
+            }
+            assert_eq!(bench.run().len(), burst.len(), "{:?}", bench.refusals());
+            passed += burst.len() as u64;
+        }
+        assert_eq!(bench.refusals(), []);
+        let flow = bench.engine.record(slot).unwrap().client.flow;
+        assert_eq!((flow.rtp_packets, flow.auth_failures), (passed, 0));
+        assert_eq!(bench.counters().count(Counter::MediaDecrypted), passed);
+    }
+}
+
+#[test]
+fn second_try_in_a_burst_takes_neither_a_forged_nor_a_repeated_packet() {
+    let mut bench = Bench::new(1);
+    let (plan, mut phone) = translating(CM);
+    let (slot, local) = bench.open(&plan).unwrap();
+    let packets = protect_all(&mut phone, 7, 0xffff..0x1_0005);
+    let mut forged = packets[2].clone();
+    forged[20] ^= 1;
+    for packet in [
+        &packets[1],
+        &forged,
+        &packets[3],
+        &packets[3],
+        &packets[2],
+        &forged,
+    ] {
+        bench.queue(addr(CLIENT), local.client.rtp, packet);
+    }
+    let sent = bench.run();
+    let clear: Vec<_> = sent.into_iter().map(|sent| sent.payload).collect();
+    assert_eq!(clear, [0, 2, 1].map(|seq| rtp(7, seq)));
+    let flow = bench.engine.record(slot).unwrap().client.flow;
+    assert_eq!(
+        (flow.rtp_packets, flow.auth_failures, flow.replays),
+        (3, 2, 1)
+    );
+    assert_eq!(
+        bench.refusals(),
+        [(Reason::SrtpAuthFailed, 2), (Reason::SrtpReplayed, 1)]
+    );
+}
+
 #[test]
 fn sides_may_have_different_address_families() {
     let mut bench = Bench::new(1);
