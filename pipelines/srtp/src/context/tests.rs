@@ -436,6 +436,24 @@ fn sender_never_uses_an_index_twice() {
 }
 
 #[test]
+fn sender_goes_on_through_thousands_of_sources_and_repeats_none() {
+    let mut sender = sender();
+    let mut send = |ssrc: u32, seq, seconds| {
+        let now = Now::from_millis(seconds * 1000);
+        let plan = sender.plan(Traffic::Rtp, &rtp(ssrc, seq, 0), now)?;
+        Ok(plan.packet.index)
+    };
+    for ssrc in 0..5_000 {
+        assert_eq!(send(ssrc, 0xfff0, u64::from(ssrc) * 5), Ok(0xfff0));
+    }
+    for ssrc in (0..100).chain(2_000..2_100) {
+        let seconds = 30_000 + u64::from(ssrc) * 5;
+        assert_eq!(send(ssrc, 0xfff0, seconds), Err(Reason::SrtpIndexReused));
+        assert_eq!(send(ssrc, 3, seconds), Ok(0x1_0003));
+    }
+}
+
+#[test]
 fn sender_follows_the_source_through_a_wrap() {
     let mut sender = sender();
     let mut ivs = Vec::new();
