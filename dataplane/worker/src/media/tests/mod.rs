@@ -9,7 +9,7 @@ use pipeline::{Leg, MediaPlan};
 use srtp::Traffic;
 
 use super::{RECORD_EVERY, RECORDS_AT_ONCE};
-use bench::{Bench, CLIENT, Peer, SERVER, addr, clear_plan, keys, rtcp, rtp, secure};
+use bench::{Bench, CLIENT, Peer, SERVER, addr, clear_plan, keys, rtcp, rtp, rtp_of, secure};
 
 const CM: Suite = Suite::AesCm128HmacSha1_80;
 
@@ -380,6 +380,94 @@ fn source_that_restarts_its_numbers_is_not_encrypted_twice() {
     passed += bench.pass(SERVER, local.server.rtp, &rtp(8, 502)).len();
     assert_eq!(passed, 3);
     assert_eq!(bench.refusals(), [(Reason::SrtpIndexReused, 2)]);
+}
+
+/// What was passed and refused of a stream's RTP from a side, and what was counted of all.
+fn passed_and_refused(bench: &Bench, slot: u32, leg: Leg) -> [u64; 5] {
+    let record = bench.engine.record(slot).unwrap();
+    let flow = match leg {
+        Leg::Client => record.client.flow,
+        Leg::Server => record.server.flow,
+    };
+    let counters = bench.counters();
+    [
+        flow.rtp_packets,
+        flow.refused,
+        counters.count(Counter::MediaPackets),
+        counters.count(Counter::MediaEncrypted),
+        counters.refused(Reason::IpTooBig),
+    ]
+}
+
+#[test]
+fn what_protection_makes_too_big_is_refused_before_it_costs_an_index() {
+    // The first ones find no exit and no neighbour yet.
+    for known in [false, true] {
+        let mut bench = Bench::new(1);
+        let (plan, mut phone) = translating(CM);
+        let (slot, local) = bench.open(&plan).unwrap();
+        let before = u64::from(known);
+        if known {
+            bench.pass(SERVER, local.server.rtp, &rtp(8, 1));
+        }
+        for seq in 10..20 {
+            bench.queue(addr(SERVER), local.server.rtp, &rtp_of(1500, 8, seq));
+        }
+        assert!(bench.run().is_empty());
+        assert_eq!(
+            passed_and_refused(&bench, slot, Leg::Server),
+            [before, 10, before, before, 10]
+        );
+        // The largest that there is room for, under an index that was not spent.
+        let largest = rtp_of(1490, 8, 10);
+        let sent = bench.pass(SERVER, local.server.rtp, &largest);
+        assert_eq!(phone.unprotect(Traffic::Rtp, &sent[0].payload), Ok(largest));
+        let one_more = rtp_of(1491, 8, 11);
+        assert!(bench.pass(SERVER, local.server.rtp, &one_more).is_empty());
+        let mut report = rtcp(8);
+        report[3] = 255;
+        report.resize(4 * 256, 0);
+        report.extend([0x80, 204, 0, 109]);
+        report.resize(1024 + 440, 0);
+        let sent = bench.pass("192.0.2.9:5001", local.server.rtcp, &report);
+        assert!(
+            sent.is_empty(),
+            "1,464 octets are 1,506 with headers, index and tag"
+        );
+        assert_eq!(
+            passed_and_refused(&bench, slot, Leg::Server),
+            [before + 1, 12, before + 1, before + 1, 12]
+        );
+        assert_eq!(bench.refusals(), [(Reason::IpTooBig, 12)]);
+    }
+}
+
+#[test]
+fn what_is_too_big_for_its_way_out_counts_as_refused() {
+    let mut bench = Bench::with_mtus(1, [1500, 1000]);
+    let (plan, mut phone) = translating(CM);
+    let (slot, local) = bench.open(&plan).unwrap();
+    // The first waits for the neighbour, the second finds it known.
+    for (seq, len, passes) in [(1, 1001, 0), (2, 1000, 1), (3, 1001, 0)] {
+        let srtp = phone.protect(Traffic::Rtp, &rtp_of(len, 7, seq));
+        assert_eq!(bench.pass(CLIENT, local.client.rtp, &srtp).len(), passes);
+    }
+    assert_eq!(
+        passed_and_refused(&bench, slot, Leg::Client),
+        [1, 2, 1, 0, 2]
+    );
+    // Where the link takes so little, a sealed packet is refused at its end.
+    let mut bench = Bench::with_mtus(1, [1000, 1500]);
+    let (plan, _) = translating(CM);
+    let (slot, local) = bench.open(&plan).unwrap();
+    for (seq, len, passes) in [(1, 991, 0), (2, 990, 1), (3, 991, 0)] {
+        let sent = bench.pass(SERVER, local.server.rtp, &rtp_of(len, 8, seq));
+        assert_eq!(sent.len(), passes);
+    }
+    assert_eq!(
+        passed_and_refused(&bench, slot, Leg::Server),
+        [1, 2, 1, 3, 2]
+    );
 }
 
 #[test]
