@@ -81,7 +81,7 @@ impl<F: Frame> MediaEngine<F> {
         probe.ended(Stage::Admit);
         let opened = self.open_burst();
         probe.ended(Stage::Open);
-        self.accept(&opened, counters, now, &mut totals);
+        self.accept(&opened, stack, counters, now, &mut totals);
         probe.ended(Stage::Accept);
         let plans = self.forward(stack, counters, now);
         probe.ended(Stage::Forward);
@@ -117,6 +117,7 @@ impl<F: Frame> MediaEngine<F> {
     fn accept(
         &mut self,
         opened: &[Outcome],
+        stack: &Stack<F>,
         counters: &Counters<'_>,
         now: Now,
         totals: &mut Totals,
@@ -150,7 +151,10 @@ impl<F: Frame> MediaEngine<F> {
             let Some(admission) = &waiting.admission else {
                 continue;
             };
-            match open.stream.accept(waiting.origin(), admission, now) {
+            // Neither an address of ours nor a group has a way.
+            let leads_to = |address| stack.interface_towards(address).is_ok();
+            let origin = waiting.origin();
+            match open.stream.accept(origin, admission, leads_to, now) {
                 Ok(accepted) => totals.latched += u64::from(accepted.latched),
                 Err(reason) => waiting.refuse(open, reason, counters),
             }

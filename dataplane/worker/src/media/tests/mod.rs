@@ -192,6 +192,35 @@ fn media_follows_a_peer_to_where_its_authentic_packets_come_from() {
 }
 
 #[test]
+fn media_does_not_follow_an_authentic_packet_to_where_nobody_is() {
+    let mut bench = Bench::new(1);
+    let (plan, mut phone) = translating(CM);
+    let (_, local) = bench.open(&plan).unwrap();
+    let nobody = [
+        // Ours on both sides, the broadcast addresses of our networks, and no route at all.
+        "198.51.100.1:5000",
+        "192.0.2.1:5000",
+        "198.51.100.255:5000",
+        "198.51.100.0:5000",
+        "203.0.114.7:5000",
+        "198.51.100.9:0",
+    ];
+    for (seq, source) in (1..).zip(nobody) {
+        let srtp = phone.protect(Traffic::Rtp, &rtp(7, seq));
+        assert_eq!(bench.pass(source, local.client.rtp, &srtp).len(), 1);
+        let sent = bench.pass(SERVER, local.server.rtp, &rtp(8, seq));
+        assert_eq!(sent[0].dst, addr(CLIENT), "{source}");
+    }
+    let srtp = phone.protect(Traffic::Rtp, &rtp(7, 100));
+    bench.pass("198.51.100.77:4444", local.client.rtp, &srtp);
+    let sent = bench.pass(SERVER, local.server.rtp, &rtp(8, 100));
+    assert_eq!(sent[0].dst, addr("198.51.100.77:4444"));
+    // That of the peer in clear is the other.
+    assert_eq!(bench.counters().count(Counter::MediaLatched), 2);
+    assert_eq!(bench.refusals(), []);
+}
+
+#[test]
 fn same_keys_on_both_sides_leave_packets_as_they_are() {
     for suite in [CM, Suite::AesCm128HmacSha1_32, Suite::AeadAes128Gcm] {
         let mut bench = Bench::new(1);
