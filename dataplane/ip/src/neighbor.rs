@@ -70,12 +70,17 @@ impl LinkHeader {
     /// counted.
     #[inline]
     pub fn send<F: Frame>(&self, frame: F, offload: TxOffload, out: &mut impl Egress<F>) {
-        self.send_around(frame, 0, |_| Some(offload), out);
+        if let Err(reason) = self.send_around(frame, 0, |_| Some(offload), out) {
+            out.refuse(reason);
+        }
     }
 
     /// As [`send`](Self::send), for a frame that lacks `missing` octets of headers at the front of
     /// its IP packet: `write` gets the packet with room for them, and returns what to ask the port
     /// for, or `None` when the packet cannot be.
+    ///
+    /// # Errors
+    /// Why the packet was not sent, which is the caller's to count.
     #[inline]
     pub fn send_around<F: Frame>(
         &self,
@@ -83,12 +88,12 @@ impl LinkHeader {
         missing: usize,
         write: impl FnOnce(&mut [u8]) -> Option<TxOffload>,
         out: &mut impl Egress<F>,
-    ) {
+    ) -> Result<(), Reason> {
         if frame.data().len() + missing > usize::from(self.mtu) {
-            return out.refuse(Reason::IpTooBig);
+            return Err(Reason::IpTooBig);
         }
         if !frame.prepend(usize::from(self.len) + missing) {
-            return out.refuse(Reason::NoBuffer);
+            return Err(Reason::NoBuffer);
         }
         // Copies of a length that the compiler knows are a few moves.
         let packet = if usize::from(self.len) == HEADER_LEN {
@@ -96,13 +101,12 @@ impl LinkHeader {
         } else {
             self.put::<TAGGED_LEN>(frame.data_mut())
         };
-        let Some(offload) = packet.and_then(write) else {
-            return out.refuse(Reason::IpMalformed);
-        };
+        let offload = packet.and_then(write).ok_or(Reason::IpMalformed)?;
         if !offload.is_none() {
             frame.set_tx_offload(self.len, offload);
         }
         out.send(self.port, frame);
+        Ok(())
     }
 
     /// Writes a header of `N` octets, and returns what lies behind it.

@@ -143,7 +143,7 @@ impl<F: Frame> Stack<F> {
     /// The interface that packets to `dst` leave by.
     ///
     /// # Errors
-    /// [`Reason::NoRoute`].
+    /// [`Reason::NoRoute`], also for groups and our own addresses.
     pub fn interface_towards(&self, dst: IpAddr) -> Result<InterfaceId, Reason> {
         self.route(dst).map(|(id, _)| id)
     }

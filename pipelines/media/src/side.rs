@@ -1,6 +1,6 @@
 //! One side of a stream: whom we speak with, and under which keys.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::num::NonZeroU32;
 use core::ops::{Index, IndexMut};
 
@@ -321,19 +321,32 @@ impl<K> Side<K> {
     }
 
     /// Takes note of where a component's packets come from. Returns whether that is news.
+    ///
+    /// Where packets to the peer will follow, `leads_to` says whether there is a way to a host.
     #[inline]
-    pub(crate) fn latch(&mut self, component: Component, source: &SocketAddr) -> bool {
-        let is_news = self.inbound.latched[component].as_ref() != Some(source);
-        if is_news {
-            self.move_to(component, *source);
-        }
-        is_news
+    pub(crate) fn latch(
+        &mut self,
+        component: Component,
+        source: &SocketAddr,
+        leads_to: impl FnOnce(IpAddr) -> bool,
+    ) -> bool {
+        let is_same = self.inbound.latched[component].as_ref() == Some(source);
+        !is_same && self.move_to(component, *source, leads_to)
     }
 
     #[cold]
-    fn move_to(&mut self, component: Component, source: SocketAddr) {
+    fn move_to(
+        &mut self,
+        component: Component,
+        source: SocketAddr,
+        leads_to: impl FnOnce(IpAddr) -> bool,
+    ) -> bool {
+        if self.inbound.secure && !(is_of_a_host(&source) && leads_to(source.ip())) {
+            return false;
+        }
         self.inbound.latched[component] = Some(source);
         self.find_way(component);
+        true
     }
 
     /// Where the peer said that it wants a component's packets.
@@ -375,4 +388,12 @@ impl<K> Side<K> {
                 .map(|keyed| keyed.params.suite)
         })
     }
+}
+
+/// Whether a packet can have come from there and be answered: a port of one host. No tag covers a
+/// packet's addresses, so whoever is on its way can write anything there.
+fn is_of_a_host(source: &SocketAddr) -> bool {
+    let ip = source.ip().to_canonical();
+    let is_group = ip.is_multicast() || ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+    !is_group && !ip.is_unspecified() && !ip.is_loopback() && source.port() != 0
 }

@@ -147,7 +147,7 @@ fn admit(stream: &Stream<u32>, origin: Origin<'_>, packet: &[u8]) -> Result<Admi
 /// Admits and accepts, as if any tag were right.
 fn pass(stream: &mut Stream<u32>, origin: Origin<'_>, packet: &[u8]) -> Result<Accepted, Reason> {
     let admission = admit(stream, origin, packet)?;
-    stream.accept(origin, &admission, NOW)
+    stream.accept(origin, &admission, |_| true, NOW)
 }
 
 fn destination(stream: &Stream<u32>, from: Leg, content: Content) -> SocketAddr {
@@ -196,7 +196,7 @@ fn same_keys_on_both_sides_pass_checked_and_unchanged() {
     for origin in [outside(), inside()] {
         let admission = admit(&stream, origin, &rtp(1)).unwrap();
         assert!(matches!(admission, Admission::Check(_)));
-        stream.accept(origin, &admission, NOW).unwrap();
+        stream.accept(origin, &admission, |_| true, NOW).unwrap();
         let forward = stream.forward(origin.leg, &admission, &rtp(1));
         assert_eq!(forward, Ok(Forward::AsIs));
         assert_eq!(admit(&stream, origin, &rtp(1)), Err(Reason::SrtpReplayed));
@@ -225,7 +225,7 @@ fn authentic_packet_shows_where_the_peer_is() {
         destination(&stream, Leg::Server, Content::Rtp),
         addr("198.51.100.7:4000")
     );
-    let accepted = stream.accept(outside(), &admission, NOW);
+    let accepted = stream.accept(outside(), &admission, |_| true, NOW);
     assert_eq!(accepted, Ok(Accepted { latched: true }));
     assert_eq!(destination(&stream, Leg::Server, Content::Rtp), OUTSIDE);
     // RTCP has an address of its own.
@@ -235,6 +235,46 @@ fn authentic_packet_shows_where_the_peer_is() {
     );
     let accepted = pass(&mut stream, outside(), &rtp(2));
     assert_eq!(accepted, Ok(Accepted { latched: false }));
+}
+
+#[test]
+fn packet_from_where_nobody_can_be_does_not_move_the_peer() {
+    let mut stream = stream(&plan());
+    pass(&mut stream, outside(), &rtp(1)).unwrap();
+    let sources = [
+        "0.0.0.0:5000",
+        "127.0.0.1:5000",
+        "224.0.0.5:5000",
+        "255.255.255.255:5000",
+        "198.51.100.200:0",
+        "[::]:5000",
+        "[::1]:5000",
+        "[ff02::1]:5000",
+        "[::ffff:127.0.0.1]:5000",
+    ];
+    for (seq, source) in (2..).zip(sources.map(addr)) {
+        let origin = origin(Leg::Client, Component::Rtp, &source);
+        let accepted = pass(&mut stream, origin, &rtp(seq));
+        assert_eq!(accepted, Ok(Accepted { latched: false }), "{source}");
+        assert_eq!(destination(&stream, Leg::Server, Content::Rtp), OUTSIDE);
+    }
+}
+
+#[test]
+fn packet_from_where_no_way_leads_does_not_move_the_peer() {
+    let mut stream = stream(&plan());
+    let signalled = destination(&stream, Leg::Server, Content::Rtp);
+    let admission = admit(&stream, outside(), &rtp(1)).unwrap();
+    let mut asked = None;
+    let leads_to = |ip| asked.replace(ip).is_some();
+    let accepted = stream.accept(outside(), &admission, leads_to, NOW);
+    assert_eq!(accepted, Ok(Accepted { latched: false }));
+    assert_eq!(asked, Some(OUTSIDE.ip()));
+    assert_eq!(destination(&stream, Leg::Server, Content::Rtp), signalled);
+    // Packets to a peer in clear go where it said, whatever comes from there.
+    let admission = admit(&stream, inside(), &rtp(1)).unwrap();
+    let accepted = stream.accept(inside(), &admission, |_| unreachable!(), NOW);
+    assert_eq!(accepted, Ok(Accepted { latched: true }));
 }
 
 #[test]
@@ -360,7 +400,7 @@ fn rtcp_finds_its_port_on_each_side() {
     let mut stream = stream(&plan);
     let admission = admit(&stream, outside(), &rtcp(1)).unwrap();
     assert_eq!(admission.content(), Content::Rtcp);
-    stream.accept(outside(), &admission, NOW).unwrap();
+    stream.accept(outside(), &admission, |_| true, NOW).unwrap();
     let path = stream.path(Leg::Client, Content::Rtcp).unwrap();
     assert_eq!(
         (path.source, path.destination, path.component),
@@ -549,7 +589,7 @@ proptest! {
                     let origin = origin(leg, component, &source);
                     if let Ok(admission) = admit(&stream, origin, &packet) {
                         let _ = stream.forward(leg, &admission, &packet);
-                        let _ = stream.accept(origin, &admission, NOW);
+                        let _ = stream.accept(origin, &admission, |_| true, NOW);
                     }
                 }
             }

@@ -1,6 +1,6 @@
 //! The steps of one packet from one leg to the other.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::num::NonZeroU32;
 
 use abi::{Now, Reason};
@@ -144,6 +144,9 @@ impl<K> Stream<K> {
 
     /// Takes note of an admitted packet that was in clear or has proved authentic.
     ///
+    /// The newest of a protected peer moves the way to it, unless nothing can be sent to where it
+    /// says that it comes from; `leads_to` says whether there is a way to an address.
+    ///
     /// # Errors
     /// An earlier packet of the same burst had the same index, or there are too many sources.
     #[inline]
@@ -151,6 +154,7 @@ impl<K> Stream<K> {
         &mut self,
         origin: Origin<'_>,
         admission: &Admission,
+        leads_to: impl FnOnce(IpAddr) -> bool,
         now: Now,
     ) -> Result<Accepted, Reason> {
         let Origin {
@@ -166,7 +170,7 @@ impl<K> Stream<K> {
                 receiver.context.commit(plan, now)?
             }
         };
-        let latched = may_latch && side.latch(component, source);
+        let latched = may_latch && side.latch(component, source, leads_to);
         Ok(Accepted { latched })
     }
 

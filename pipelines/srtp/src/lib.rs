@@ -3,7 +3,8 @@
 //! A context says what is to be done with a packet and learns what became of it:
 //! [`Receiver::plan`] estimates the packet's index, looks for a replay and describes the cipher
 //! job; someone runs it; [`Receiver::commit`] takes note of what proved authentic. Nothing is
-//! remembered of a packet before that. [`Sender::plan`] claims an index at once, since one index
+//! remembered of a packet before that. Of packets that are planned together, those that fail are
+//! planned once more in their order ([`Receiver::retry`]), after those before them are committed. [`Sender::plan`] claims an index at once, since one index
 //! under one key must never protect two packets.
 //!
 //! Deliberately absent: the bulk ciphers (`dataplane/crypto` runs whole bursts of jobs; contexts

@@ -62,7 +62,7 @@ pub struct OpenPlan {
     pub(crate) tag_at: u16,
     pub(crate) tag_len: u8,
     pub(crate) traffic: Traffic,
-    /// How often another rollover counter has been tried.
+    /// How often another index has been tried.
     pub(crate) tries: u8,
     pub(crate) trailer: Trailer,
 }

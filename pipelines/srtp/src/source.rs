@@ -7,8 +7,13 @@ use abi::{Now, Reason};
 use crate::replay::Window;
 use crate::{WindowSize, replay};
 
-/// Sources given up whose highest index is still known.
-const RETIRED_MAX: usize = 64;
+/// Sources given up whose highest index a receiver still knows.
+const RECEIVED_MAX: usize = 64;
+
+/// Sources given up whose highest index a sender still knows: as many as come in eleven hours when
+/// there is a new one every five seconds. They take 16 octets each, so 128 KiB in all, and none
+/// while no source is given up.
+const SENT_MAX: usize = 8192;
 
 /// How long a source must have been silent before another may take its place.
 const KEEP: Duration = Duration::from_secs(4);
@@ -23,8 +28,10 @@ pub(crate) struct Source {
 
 /// A source that gave up its place; everything up to `highest` counts as seen.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Retired {
+struct Retired {
     ssrc: u32,
+    /// Its place in the order in which they were given up.
+    turn: u32,
     highest: u64,
 }
 
@@ -35,6 +42,16 @@ pub(crate) enum WhenFull {
     Forget,
     /// Take no new source: a sender must never use an index twice under one key.
     Refuse,
+}
+
+impl WhenFull {
+    /// How many retired sources are remembered.
+    const fn retired_max(self) -> usize {
+        match self {
+            Self::Forget => RECEIVED_MAX,
+            Self::Refuse => SENT_MAX,
+        }
+    }
 }
 
 /// How sources are kept.
@@ -60,7 +77,11 @@ pub(crate) struct Sources {
 #[derive(Debug, Default)]
 struct Others {
     live: Vec<Source>,
+    /// By SSRC. Grows as sources are retired, which is rare: at most `live_max` of them in
+    /// [`KEEP`]. No packet of a live source comes here.
     retired: Vec<Retired>,
+    /// Sources retired so far.
+    turns: u32,
 }
 
 /// What is known of a source.
@@ -174,37 +195,48 @@ impl Sources {
     }
 
     /// Retires the source silent for longest.
+    #[cold]
     fn replace_oldest(&mut self, source: Source, now: Now, full: WhenFull) -> Result<(), Reason> {
-        let Others { live, retired } = &mut **self.others.get_or_insert_default();
-        let oldest = self
-            .first
-            .iter_mut()
-            .chain(live)
-            .min_by_key(|live| live.used);
+        let others = &mut **self.others.get_or_insert_default();
+        let live = self.first.iter_mut().chain(&mut others.live);
+        let oldest = live.min_by_key(|live| live.used);
+        let oldest = oldest.filter(|oldest| now.since(oldest.used) >= KEEP);
         let oldest = oldest.ok_or(Reason::SrtpTooManySources)?;
-        if now.since(oldest.used) < KEEP {
-            return Err(Reason::SrtpTooManySources);
-        }
-        // One that comes back leaves its place in the list to the one that it replaces.
-        if let Some(at) = retired
-            .iter()
-            .position(|retired| retired.ssrc == source.ssrc)
-        {
-            retired.remove(at);
-        }
-        if retired.len() >= RETIRED_MAX {
-            if full == WhenFull::Refuse {
-                return Err(Reason::SrtpTooManySources);
-            }
-            retired.remove(0);
-        }
+        make_room(&mut others.retired, source.ssrc, full)?;
         let gone = core::mem::replace(oldest, source);
-        retired.push(Retired {
+        others.turns = others.turns.saturating_add(1);
+        let gone = Retired {
             ssrc: gone.ssrc,
+            turn: others.turns,
             highest: gone.window.highest(),
-        });
+        };
+        let (Ok(at) | Err(at)) = position(&others.retired, gone.ssrc);
+        others.retired.insert(at, gone);
         Ok(())
     }
+}
+
+/// Where a source stands among those retired, or would stand.
+fn position(retired: &[Retired], ssrc: u32) -> Result<usize, usize> {
+    retired.binary_search_by_key(&ssrc, |retired| retired.ssrc)
+}
+
+/// Makes room for one more among those retired. A source that comes back leaves it.
+fn make_room(retired: &mut Vec<Retired>, back: u32, full: WhenFull) -> Result<(), Reason> {
+    let gone = match position(retired, back) {
+        Ok(at) => Some(at),
+        Err(_) if retired.len() < full.retired_max() => None,
+        Err(_) if full == WhenFull::Refuse => return Err(Reason::SrtpTooManySources),
+        Err(_) => {
+            let turns = retired.iter().enumerate();
+            let oldest = turns.min_by_key(|(_, retired)| retired.turn);
+            oldest.map(|(at, _)| at)
+        }
+    };
+    if let Some(at) = gone {
+        retired.remove(at);
+    }
+    Ok(())
 }
 
 impl Source {
@@ -231,7 +263,8 @@ impl Others {
         if let Some(source) = self.live.iter().find(|source| source.ssrc == ssrc) {
             return Known::Live(&source.window);
         }
-        let retired = self.retired.iter().find(|retired| retired.ssrc == ssrc);
+        let at = position(&self.retired, ssrc).ok();
+        let retired = at.and_then(|at| self.retired.get(at));
         retired.map_or(Known::Nothing, |retired| Known::Retired(retired.highest))
     }
 }
@@ -247,6 +280,8 @@ const fn reason(stale: replay::Stale) -> Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     const SIZE: WindowSize = WindowSize::MIN;
     const SENDING: Rules = Rules {
@@ -300,19 +335,70 @@ mod tests {
         assert_eq!(sources.known(1).check(100, SIZE), Err(Reason::SrtpReplayed));
     }
 
+    /// SSRCs in no order, as sources choose them.
+    fn ssrc(n: u32) -> u32 {
+        n.wrapping_mul(0x9e37_79b1)
+    }
+
+    /// Lets that many sources come, each ten seconds after the one before.
+    fn come_and_go(sources: &mut Sources, rules: Rules, many: u32) -> Result<(), Reason> {
+        (0..many).try_for_each(|n| {
+            let now = Now::from_millis(u64::from(n) * 10_000);
+            sources.accept(ssrc(n), n.into(), rules, now).map(|_| ())
+        })
+    }
+
     #[test]
-    fn sender_stops_and_receiver_forgets_when_too_many_have_come_and_gone() {
-        let (mut sender, mut receiver) = (Sources::default(), Sources::default());
-        let ssrcs = u32::try_from(8 + RETIRED_MAX).unwrap();
-        for ssrc in 0..ssrcs + 5 {
-            let now = Now::from_millis(u64::from(ssrc) * 10_000);
-            let sent = sender.accept(ssrc, 1, SENDING, now);
-            assert_eq!(sent.is_ok(), ssrc < ssrcs);
-            receiver.accept(ssrc, 1, RECEIVING, now).unwrap();
+    fn sender_remembers_thousands_of_sources() {
+        for many in [100, 5_000] {
+            let mut sources = Sources::default();
+            come_and_go(&mut sources, SENDING, many).unwrap();
+            for n in 0..many {
+                assert_eq!(sources.known(ssrc(n)).highest(), Some(n.into()));
+                let again = accept(&mut sources, ssrc(n), n.into(), 100_000);
+                assert_eq!(again, Err(Reason::SrtpReplayed));
+            }
         }
-        assert_eq!(sender.known(0).highest(), Some(1));
-        assert_eq!(receiver.known(0).highest(), None);
-        assert_eq!(receiver.others.unwrap().retired.len(), RETIRED_MAX);
+    }
+
+    #[test]
+    fn sender_stops_when_it_can_remember_no_more_but_known_sources_go_on() {
+        let all = u32::try_from(8 + SENT_MAX).unwrap();
+        let mut sources = Sources::default();
+        come_and_go(&mut sources, SENDING, all).unwrap();
+        for n in all..all + 5 {
+            let refused = accept(&mut sources, ssrc(n), 1, 100_000);
+            assert_eq!(refused, Err(Reason::SrtpTooManySources));
+        }
+        assert_eq!(sources.known(ssrc(0)).highest(), Some(0));
+        accept(&mut sources, ssrc(all - 1), u64::from(all), 100_000).unwrap();
+        // One that comes back leaves the room that the one silent for longest then takes.
+        for n in 0..3 {
+            accept(&mut sources, ssrc(n), 1_000, 100_000).unwrap();
+        }
+        let others = sources.others.unwrap();
+        assert_eq!(others.retired.len(), SENT_MAX);
+        assert!(others.retired.is_sorted_by_key(|retired| retired.ssrc));
+    }
+
+    #[test]
+    fn receiver_forgets_those_given_up_first() {
+        let mut sources = Sources::default();
+        let all = u32::try_from(8 + RECEIVED_MAX).unwrap();
+        come_and_go(&mut sources, RECEIVING, all + 5).unwrap();
+        for n in 0..all + 5 {
+            let known = sources.known(ssrc(n)).highest();
+            assert_eq!(known, (n >= 5).then_some(n.into()), "{n}");
+        }
+        assert_eq!(sources.others.unwrap().retired.len(), RECEIVED_MAX);
+    }
+
+    #[test]
+    fn memory_of_a_retired_source_is_small_and_that_of_a_lone_one_none() {
+        assert_eq!(size_of::<Retired>(), 16);
+        let mut sources = Sources::default();
+        accept(&mut sources, 1, 5, 0).unwrap();
+        assert!(sources.others.is_none());
     }
 
     #[test]
@@ -322,5 +408,24 @@ mod tests {
         accept(&mut sources, 2, 5, 0).unwrap();
         assert_eq!(accept(&mut sources, 1, 5, 0), Err(Reason::SrtpReplayed));
         assert_eq!(accept(&mut sources, 2, 5, 0), Err(Reason::SrtpReplayed));
+    }
+
+    proptest! {
+        #[test]
+        fn no_index_of_any_source_is_sent_twice(
+            steps in prop::collection::vec((0..12_u32, 0..20_u64, 0..9_u64), 1..400),
+        ) {
+            let rules = Rules { live_max: 3, ..SENDING };
+            let (mut sources, mut sent, mut seconds) = (Sources::default(), BTreeSet::new(), 0);
+            for (n, index, pause) in steps {
+                seconds += pause;
+                let now = Now::from_millis(seconds * 1000);
+                if sources.accept(ssrc(n), index, rules, now).is_ok() {
+                    prop_assert!(sent.insert((n, index)));
+                }
+            }
+            let retired = sources.others.map_or_else(Vec::new, |others| others.retired);
+            prop_assert!(retired.is_sorted_by(|a, b| a.ssrc < b.ssrc));
+        }
     }
 }

@@ -263,7 +263,7 @@ fn pass(
         }
         Admission::Open(_) | Admission::Check(_) => return Err(Reason::SrtpAuthFailed),
     }
-    stream.accept(origin, &admission, now)?;
+    stream.accept(origin, &admission, |_| !packet.len().is_multiple_of(8), now)?;
     let content = admission.content();
     stream.path(origin.leg, content)?;
     if let Forward::Seal(traffic) = stream.forward(origin.leg, &admission, packet)?

@@ -18,6 +18,11 @@ use super::line::{Prefetch, Step, Waiting};
 use super::terminations::Place;
 use super::{MediaEngine, Open, stream_at};
 
+/// Octets of a packet that has room on any link that IPv6 runs over, as on nearly all links (RFC
+/// 8200 §5), whatever protection adds: at most a tag of 16 octets, an MKI of 8 and an index of 4.
+/// On a link that takes less, a packet is refused when it is sent.
+const SHORT: usize = 1280 - (40 + 8) - (16 + 8 + 4);
+
 /// The parts of a burst's way, for whoever measures them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -76,9 +81,9 @@ impl<F: Frame> MediaEngine<F> {
         probe.ended(Stage::Admit);
         let opened = self.open_burst();
         probe.ended(Stage::Open);
-        self.accept(&opened, counters, now, &mut totals);
+        self.accept(&opened, stack, counters, now, &mut totals);
         probe.ended(Stage::Accept);
-        let plans = self.forward(counters, now);
+        let plans = self.forward(stack, counters, now);
         probe.ended(Stage::Forward);
         self.seal_burst(&plans, counters, &mut totals);
         probe.ended(Stage::Seal);
@@ -112,6 +117,7 @@ impl<F: Frame> MediaEngine<F> {
     fn accept(
         &mut self,
         opened: &[Outcome],
+        stack: &Stack<F>,
         counters: &Counters<'_>,
         now: Now,
         totals: &mut Totals,
@@ -145,7 +151,10 @@ impl<F: Frame> MediaEngine<F> {
             let Some(admission) = &waiting.admission else {
                 continue;
             };
-            match open.stream.accept(waiting.origin(), admission, now) {
+            // Neither an address of ours nor a group has a way.
+            let leads_to = |address| stack.interface_towards(address).is_ok();
+            let origin = waiting.origin();
+            match open.stream.accept(origin, admission, leads_to, now) {
                 Ok(accepted) => totals.latched += u64::from(accepted.latched),
                 Err(reason) => waiting.refuse(open, reason, counters),
             }
@@ -154,7 +163,12 @@ impl<F: Frame> MediaEngine<F> {
 
     /// Decides how each packet leaves. The plans are those of the packets to be sealed, in line's
     /// order.
-    fn forward(&mut self, counters: &Counters<'_>, now: Now) -> ArrayVec<SealPlan, BURST> {
+    fn forward(
+        &mut self,
+        stack: &mut Stack<F>,
+        counters: &Counters<'_>,
+        now: Now,
+    ) -> ArrayVec<SealPlan, BURST> {
         let mut plans = ArrayVec::new();
         for waiting in &mut self.line {
             let (Step::Arrived, Some(admission)) = (waiting.step, &waiting.admission) else {
@@ -176,10 +190,10 @@ impl<F: Frame> MediaEngine<F> {
                     Ok(())
                 }
                 Ok(Forward::Seal(Traffic::Rtp)) => {
-                    plan_sealing(waiting, open, Traffic::Rtp, &mut plans, now)
+                    plan_sealing(waiting, open, Traffic::Rtp, (&mut plans, stack), now)
                 }
                 Ok(Forward::Seal(Traffic::Rtcp)) => {
-                    plan_sealing_rtcp(waiting, open, &mut plans, now)
+                    plan_sealing_rtcp(waiting, open, (&mut plans, stack), now)
                 }
                 Err(reason) => Err(reason),
             };
@@ -278,10 +292,15 @@ fn plan_sealing<F: Frame>(
     waiting: &mut Waiting<F>,
     open: &mut Open,
     traffic: Traffic,
-    plans: &mut ArrayVec<SealPlan, BURST>,
+    (plans, stack): (&mut ArrayVec<SealPlan, BURST>, &mut Stack<F>),
     now: Now,
 ) -> Result<(), Reason> {
-    let sender = open.stream.sender_mut(waiting.place.leg.other());
+    let from = waiting.place.leg;
+    // What is too big must not cost an index and a run of the ciphers.
+    if waiting.octets > SHORT {
+        open.check_room(from, traffic, waiting.octets, stack, now)?;
+    }
+    let sender = open.stream.sender_mut(from.other());
     let sender = sender.ok_or(Reason::MediaNoKey)?;
     let plan = sender.plan(traffic, waiting.frame.data(), now)?;
     if !waiting.frame.append(sender.growth(traffic)) {
@@ -299,10 +318,10 @@ fn plan_sealing<F: Frame>(
 fn plan_sealing_rtcp<F: Frame>(
     waiting: &mut Waiting<F>,
     open: &mut Open,
-    plans: &mut ArrayVec<SealPlan, BURST>,
+    into: (&mut ArrayVec<SealPlan, BURST>, &mut Stack<F>),
     now: Now,
 ) -> Result<(), Reason> {
-    plan_sealing(waiting, open, Traffic::Rtcp, plans, now)
+    plan_sealing(waiting, open, Traffic::Rtcp, into, now)
 }
 
 impl Open {
@@ -319,8 +338,28 @@ impl Open {
     ) -> Result<(), Reason> {
         let path = self.stream.path(from, content)?;
         let exit = self.exits[from.other()].to(path, stack, now)?;
-        exit.send(frame, traffic_class, path, stack, out, now);
-        Ok(())
+        exit.send(frame, traffic_class, path, stack, out, now)
+    }
+
+    /// Whether a packet of `len` octets that came from a leg has room on its way to the other one
+    /// once it is sealed. Out of line: voice is short.
+    #[inline(never)]
+    fn check_room<F: Frame>(
+        &mut self,
+        from: Leg,
+        traffic: Traffic,
+        len: usize,
+        stack: &mut Stack<F>,
+        now: Now,
+    ) -> Result<(), Reason> {
+        let sender = self.stream.sender(from.other());
+        let len = len + sender.ok_or(Reason::MediaNoKey)?.growth(traffic);
+        let content = match traffic {
+            Traffic::Rtp => Content::Rtp,
+            Traffic::Rtcp => Content::Rtcp,
+        };
+        let path = self.stream.path(from, content)?;
+        self.exits[from.other()].check_room(path, len, stack, now)
     }
 
     /// Counts a packet that is dropped.

@@ -185,7 +185,8 @@ impl<F: Frame> MediaEngine<F> {
     }
 }
 
-/// Tries to open a packet that failed, once more in another way, if there is one.
+/// Tries to open a packet that failed, once more in another way, if there is one. Those before it
+/// in line must have been accepted: the other way may follow from them.
 #[cold]
 pub(super) fn retry<F: Frame>(
     ciphers: &mut Ciphers,

@@ -26,6 +26,9 @@ pub(super) struct Exit {
     headers: UdpHeaders,
 }
 
+// Each is one line of the caches, and is fetched ahead as one.
+const _: () = assert!(size_of::<Option<Exit>>() == 64);
+
 impl Exits {
     /// The way that `path` describes.
     ///
@@ -53,6 +56,20 @@ impl Exits {
     pub(super) const fn rtp(&self) -> &Option<Exit> {
         &self.rtp
     }
+
+    /// Finds out whether `len` octets have room in one packet to where `path` leads.
+    ///
+    /// # Errors
+    /// [`Reason::IpTooBig`], or as [`Exits::to`].
+    pub(super) fn check_room<F: Frame>(
+        &mut self,
+        path: &Path,
+        len: usize,
+        stack: &mut Stack<F>,
+        now: Now,
+    ) -> Result<(), Reason> {
+        self.to(path, stack, now)?.check_room(path, len, stack)
+    }
 }
 
 impl Exit {
@@ -66,8 +83,28 @@ impl Exit {
         })
     }
 
+    /// As [`Exits::check_room`].
+    fn check_room<F: Frame>(
+        &self,
+        path: &Path,
+        len: usize,
+        stack: &mut Stack<F>,
+    ) -> Result<(), Reason> {
+        let mtu = match stack.link_header(self.hop) {
+            Some(link) => link.mtu,
+            None => stack.mtu(stack.interface_towards(path.destination.ip())?),
+        };
+        if len + self.headers.headers_len() > usize::from(mtu) {
+            return Err(Reason::IpTooBig);
+        }
+        Ok(())
+    }
+
     /// Writes the headers ahead of the payload in `frame`, and sends it by the hop that is
     /// remembered, or by the one that is found.
+    ///
+    /// # Errors
+    /// Why it was not sent, which is the caller's to count.
     #[inline]
     pub(super) fn send<F: Frame>(
         &mut self,
@@ -77,7 +114,7 @@ impl Exit {
         stack: &mut Stack<F>,
         out: &mut impl Egress<F>,
         now: Now,
-    ) {
+    ) -> Result<(), Reason> {
         let Some(link) = stack.link_header(self.hop) else {
             return self.find_hop(frame, traffic_class, path, stack, out, now);
         };
@@ -90,9 +127,11 @@ impl Exit {
                 headers.emit_for(packet, traffic_class, able)
             }
         };
-        link.send_around(frame, headers.headers_len(), write, out);
+        link.send_around(frame, headers.headers_len(), write, out)
     }
 
+    /// Finds the hop anew. A packet that waits for it counts as sent; should it wait in vain, the
+    /// stack counts it.
     #[cold]
     fn find_hop<F: Frame>(
         &mut self,
@@ -102,17 +141,15 @@ impl Exit {
         stack: &mut Stack<F>,
         out: &mut impl Egress<F>,
         now: Now,
-    ) {
-        let has_room = frame.prepend(self.headers.headers_len());
-        if !has_room || self.headers.emit(frame.data_mut(), traffic_class).is_none() {
-            return out.refuse(Reason::NoBuffer);
+    ) -> Result<(), Reason> {
+        self.hop = stack.next_hop(path.destination.ip(), now)?;
+        self.check_room(path, frame.data().len(), stack)?;
+        if !frame.prepend(self.headers.headers_len()) {
+            return Err(Reason::NoBuffer);
         }
-        match stack.next_hop(path.destination.ip(), now) {
-            Ok(hop) => {
-                self.hop = hop;
-                stack.transmit_to(frame, hop, now, out);
-            }
-            Err(reason) => out.refuse(reason),
-        }
+        let written = self.headers.emit(frame.data_mut(), traffic_class);
+        written.ok_or(Reason::NoBuffer)?;
+        stack.transmit_to(frame, self.hop, now, out);
+        Ok(())
     }
 }

@@ -184,35 +184,26 @@ impl<K> Receiver<K> {
         }
     }
 
-    /// Another plan for a packet that did not authenticate, if there is a chance.
+    /// Another plan for a packet that did not authenticate, if there is a chance. The packet must
+    /// be unstaged. A packet gets no third plan, so that a forged one costs two attempts at most.
     ///
-    /// SDES does not signal the rollover counter, so the first packet of a source may come after
-    /// a wrap: one more value is tried, the next or the one under the earlier key. The attempts
-    /// are counted, so that forged sources cost no more than a few of them a second. The packet
-    /// must be unstaged.
+    /// A burst is planned before any of it is authentic. So once the packets before this one are
+    /// committed, its index may be another (RFC 3711 §3.3.1): they may have gone through a wrap,
+    /// or have shown where a new source is. Whether that index was seen is for
+    /// [`Receiver::commit`] to say, when the packet is known not to be forged.
+    ///
+    /// For a source that is still unknown another rollover counter is tried.
     pub fn retry(&mut self, failed: &OpenPlan, packet: &[u8], now: Now) -> Option<OpenPlan> {
-        let unknown = self
-            .rtp
-            .sources
-            .known(failed.packet.ssrc)
-            .highest()
-            .is_none();
-        if failed.traffic == Traffic::Rtcp || failed.tries > 0 || !unknown {
+        if failed.traffic == Traffic::Rtcp || failed.tries > 0 {
             return None;
         }
-        let header = Header::parse(packet).ok()?;
-        let earlier = self
-            .rest
-            .earlier
-            .iter()
-            .find(|&&(ssrc, _)| ssrc == failed.packet.ssrc);
-        let index = match earlier {
-            Some(&(_, highest)) => estimate(highest, header.seq)?,
-            None => 1 << 16 | u64::from(header.seq),
+        let Header { seq, ssrc, .. } = Header::parse(packet).ok()?;
+        let index = match self.rtp.sources.known(ssrc).highest() {
+            Some(highest) => {
+                estimate(highest, seq).filter(|&index| index != failed.packet.index)?
+            }
+            None => self.trial(failed.packet.index, ssrc, seq, now)?,
         };
-        if index == failed.packet.index || !self.rest.trials.take(now) {
-            return None;
-        }
         Some(OpenPlan {
             packet: Packet {
                 index,
@@ -221,6 +212,20 @@ impl<K> Receiver<K> {
             tries: 1,
             ..*failed
         })
+    }
+
+    /// Another index for a packet of an unknown source than the one that `failed`.
+    ///
+    /// SDES does not signal the rollover counter, so the first packet of a source may come after
+    /// a wrap: one more value is tried, the next or the one under the earlier key. The attempts
+    /// are counted, so that forged sources cost no more than a few of them a second.
+    fn trial(&mut self, failed: u64, ssrc: u32, seq: u16, now: Now) -> Option<u64> {
+        let mut earlier = self.rest.earlier.iter();
+        let index = match earlier.find(|&&(earlier, _)| earlier == ssrc) {
+            Some(&(_, highest)) => estimate(highest, seq)?,
+            None => 1 << 16 | u64::from(seq),
+        };
+        (index != failed && self.rest.trials.take(now)).then_some(index)
     }
 
     /// Takes note of a packet that has proved authentic. Returns whether it is the newest of its

@@ -180,6 +180,90 @@ fn unknown_source_past_a_wrap_gets_a_second_attempt() {
     assert_eq!(receiver.retry(&forged, &rtp(1, 4, 10), NOW), None);
 }
 
+/// Plans all packets of a burst, and then authenticates one after another as a worker does: a tag
+/// is right under the index that it was made for. Returns what became of each.
+fn receive_burst(receiver: &mut Receiver<()>, indices: &[u64]) -> Vec<Result<(), Reason>> {
+    let packet = |index: u64| rtp(1, u16::try_from(index & 0xffff).unwrap(), 10);
+    let plans: Vec<_> = indices
+        .iter()
+        .map(|&index| receiver.plan(Traffic::Rtp, &packet(index)))
+        .collect();
+    let planned = indices.iter().zip(plans);
+    planned
+        .map(|(&index, plan)| {
+            let mut plan = plan?;
+            if plan.packet.index != index {
+                let second = receiver.retry(&plan, &packet(index), NOW);
+                plan = second.ok_or(Reason::SrtpAuthFailed)?;
+                assert_eq!(receiver.retry(&plan, &packet(index), NOW), None);
+            }
+            if plan.packet.index != index {
+                return Err(Reason::SrtpAuthFailed);
+            }
+            receiver.commit(&plan, NOW).map(|_| ())
+        })
+        .collect()
+}
+
+#[test]
+fn burst_of_a_source_past_a_wrap_is_received() {
+    let mut receiver = receiver();
+    let burst: Vec<u64> = (0x1_0064..0x1_006e).collect();
+    assert_eq!(receive_burst(&mut receiver, &burst), [Ok(()); 10]);
+    // In the next burst all are where they are expected.
+    let plan = plan(&receiver, 1, 0x6e).unwrap();
+    assert_eq!(plan.packet.index, 0x1_006e);
+}
+
+#[test]
+fn burst_of_a_new_source_may_wrap() {
+    let burst: Vec<u64> = (0xfffd..0x1_0004).collect();
+    assert_eq!(receive_burst(&mut receiver(), &burst), [Ok(()); 7]);
+    let reordered = [0xfffd, 0x1_0001, 0xffff, 0x1_0000, 0xfffe];
+    assert_eq!(receive_burst(&mut receiver(), &reordered), [Ok(()); 5]);
+    let newest_first = [0x1_0001, 0xffff, 0x1_0000, 0xfffe];
+    assert_eq!(receive_burst(&mut receiver(), &newest_first), [Ok(()); 4]);
+}
+
+#[test]
+fn packet_that_comes_twice_in_a_burst_is_a_replay_at_the_second_try_too() {
+    let outcomes = receive_burst(&mut receiver(), &[0x1_0005, 0x1_0005, 0x1_0006, 0x1_0005]);
+    let replayed = Err(Reason::SrtpReplayed);
+    assert_eq!(outcomes, [Ok(()), replayed, Ok(()), replayed]);
+}
+
+#[test]
+fn forged_packet_gets_a_second_try_only_where_its_index_has_changed() {
+    let mut receiver = receiver();
+    let forged = [0xfff0_u16, 3].map(|seq| plan(&receiver, 1, seq).unwrap());
+    for seq in 0xfffd..=0xffff {
+        receive(&mut receiver, 1, seq).unwrap();
+    }
+    assert_eq!(receiver.retry(&forged[0], &rtp(1, 0xfff0, 10), NOW), None);
+    let second = receiver.retry(&forged[1], &rtp(1, 3, 10), NOW).unwrap();
+    assert_eq!(second.packet.index, 0x1_0003);
+    assert_eq!(receiver.retry(&second, &rtp(1, 3, 10), NOW), None);
+    // No trial was spent on them.
+    let trials = (10..30).filter(|&ssrc| {
+        let failed = plan(&receiver, ssrc, 3).unwrap();
+        let packet = rtp(ssrc, 3, 10);
+        receiver.retry(&failed, &packet, NOW).is_some()
+    });
+    assert_eq!(trials.count(), 8);
+}
+
+#[test]
+fn burst_after_a_new_key_may_go_on_with_the_rollover_counter() {
+    let mut old = receiver();
+    for seq in [0xf000_u16, 0x6000, 0xc000, 0x1000] {
+        receive(&mut old, 1, seq).unwrap();
+    }
+    let mut new = receiver();
+    new.follow(&old);
+    let burst: Vec<u64> = (0x2_1001..0x2_100b).collect();
+    assert_eq!(receive_burst(&mut new, &burst), [Ok(()); 10]);
+}
+
 #[test]
 fn second_attempts_are_few_in_each_second() {
     let mut receiver = receiver();
@@ -352,6 +436,24 @@ fn sender_never_uses_an_index_twice() {
 }
 
 #[test]
+fn sender_goes_on_through_thousands_of_sources_and_repeats_none() {
+    let mut sender = sender();
+    let mut send = |ssrc: u32, seq, seconds| {
+        let now = Now::from_millis(seconds * 1000);
+        let plan = sender.plan(Traffic::Rtp, &rtp(ssrc, seq, 0), now)?;
+        Ok(plan.packet.index)
+    };
+    for ssrc in 0..5_000 {
+        assert_eq!(send(ssrc, 0xfff0, u64::from(ssrc) * 5), Ok(0xfff0));
+    }
+    for ssrc in (0..100).chain(2_000..2_100) {
+        let seconds = 30_000 + u64::from(ssrc) * 5;
+        assert_eq!(send(ssrc, 0xfff0, seconds), Err(Reason::SrtpIndexReused));
+        assert_eq!(send(ssrc, 3, seconds), Ok(0x1_0003));
+    }
+}
+
+#[test]
 fn sender_follows_the_source_through_a_wrap() {
     let mut sender = sender();
     let mut ivs = Vec::new();
@@ -406,6 +508,27 @@ fn suites() -> impl Strategy<Value = Suite> {
 }
 
 proptest! {
+    #[test]
+    fn any_burst_of_a_source_is_received_whatever_its_order(
+        start in prop_oneof![0..0xffff_u64, 0xffe0..0xffff_u64, 0x1_0000..0x1_f000_u64],
+        lens in prop::collection::vec(1..=32_u64, 1..4),
+        swaps in prop::collection::vec((0..32_usize, 0..32_usize), 0..32),
+    ) {
+        let mut receiver = receiver();
+        let mut next = start;
+        for len in lens {
+            let mut burst: Vec<u64> = (next..next + len).collect();
+            next += len;
+            for &(a, b) in &swaps {
+                burst.swap(a % usize::try_from(len).unwrap(), b % usize::try_from(len).unwrap());
+            }
+            let outcomes = receive_burst(&mut receiver, &burst);
+            prop_assert!(outcomes.iter().all(Result::is_ok), "{burst:x?} {outcomes:?}");
+            let again = receive_burst(&mut receiver, &burst);
+            prop_assert!(again.iter().all(Result::is_err));
+        }
+    }
+
     #[test]
     fn any_octets_are_planned_within_bounds_or_refused(
         suite in suites(),

@@ -101,13 +101,18 @@ fn termination(address: &str) -> MediaTermination {
 impl Bench {
     /// An engine with room for `streams`.
     pub(super) fn new(streams: u32) -> Self {
-        let info = NicInfo {
+        Self::with_mtus(streams, [1500, 1500])
+    }
+
+    /// The same, with the MTUs of outside and inside.
+    pub(super) fn with_mtus(streams: u32, mtus: [u16; 2]) -> Self {
+        let infos = mtus.map(|mtu| NicInfo {
             mac: OURS,
-            mtu: 1500,
+            mtu,
             has_rx: true,
             has_tx: true,
             tx_checksums: wire::TxChecksums::NONE,
-        };
+        });
         let mut stack = Stack::new(Limits::default());
         let outside = interface(0, ["198.51.100.1", "2001:db8:1::1"]);
         let inside = interface(1, ["192.0.2.1", "2001:db8:2::1"]);
@@ -120,7 +125,7 @@ impl Bench {
             interface: 0,
         };
         stack
-            .configure(&[outside, inside], &[route], &[info, info])
+            .configure(&[outside, inside], &[route], &infos)
             .unwrap();
         let mut engine = MediaEngine::new(0, 1, streams, 1).unwrap();
         let terminations = [
@@ -386,6 +391,13 @@ pub(super) fn rtp(ssrc: u32, seq: u16) -> Vec<u8> {
     packet.extend([0, 0, 0, 160]);
     packet.extend(ssrc.to_be_bytes());
     packet.extend((0..160).map(|i: u8| i ^ seq.to_be_bytes()[1]));
+    packet
+}
+
+/// An RTP packet of which the IPv4 packet has `len` octets.
+pub(super) fn rtp_of(len: usize, ssrc: u32, seq: u16) -> Vec<u8> {
+    let mut packet = rtp(ssrc, seq);
+    packet.resize(len - UdpRepr::headers_len(addr(CLIENT)), 0x33);
     packet
 }
 

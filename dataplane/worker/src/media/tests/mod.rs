@@ -9,7 +9,7 @@ use pipeline::{Leg, MediaPlan};
 use srtp::Traffic;
 
 use super::{RECORD_EVERY, RECORDS_AT_ONCE};
-use bench::{Bench, CLIENT, Peer, SERVER, addr, clear_plan, keys, rtcp, rtp, secure};
+use bench::{Bench, CLIENT, Peer, SERVER, addr, clear_plan, keys, rtcp, rtp, rtp_of, secure};
 
 const CM: Suite = Suite::AesCm128HmacSha1_80;
 
@@ -192,6 +192,35 @@ fn media_follows_a_peer_to_where_its_authentic_packets_come_from() {
 }
 
 #[test]
+fn media_does_not_follow_an_authentic_packet_to_where_nobody_is() {
+    let mut bench = Bench::new(1);
+    let (plan, mut phone) = translating(CM);
+    let (_, local) = bench.open(&plan).unwrap();
+    let nobody = [
+        // Ours on both sides, the broadcast addresses of our networks, and no route at all.
+        "198.51.100.1:5000",
+        "192.0.2.1:5000",
+        "198.51.100.255:5000",
+        "198.51.100.0:5000",
+        "203.0.114.7:5000",
+        "198.51.100.9:0",
+    ];
+    for (seq, source) in (1..).zip(nobody) {
+        let srtp = phone.protect(Traffic::Rtp, &rtp(7, seq));
+        assert_eq!(bench.pass(source, local.client.rtp, &srtp).len(), 1);
+        let sent = bench.pass(SERVER, local.server.rtp, &rtp(8, seq));
+        assert_eq!(sent[0].dst, addr(CLIENT), "{source}");
+    }
+    let srtp = phone.protect(Traffic::Rtp, &rtp(7, 100));
+    bench.pass("198.51.100.77:4444", local.client.rtp, &srtp);
+    let sent = bench.pass(SERVER, local.server.rtp, &rtp(8, 100));
+    assert_eq!(sent[0].dst, addr("198.51.100.77:4444"));
+    // That of the peer in clear is the other.
+    assert_eq!(bench.counters().count(Counter::MediaLatched), 2);
+    assert_eq!(bench.refusals(), []);
+}
+
+#[test]
 fn same_keys_on_both_sides_leave_packets_as_they_are() {
     for suite in [CM, Suite::AesCm128HmacSha1_32, Suite::AeadAes128Gcm] {
         let mut bench = Bench::new(1);
@@ -248,6 +277,78 @@ fn peer_that_joined_after_a_wrap_is_understood() {
             assert_eq!(sent[0].payload, rtp(7, seq));
         }
     }
+}
+
+/// What a phone sends under these indices, one after another.
+fn protect_all(phone: &mut Peer, ssrc: u32, indices: impl Iterator<Item = u32>) -> Vec<Vec<u8>> {
+    indices
+        .map(|index| {
+            let [_, _, high, low] = index.to_be_bytes();
+            phone.protect(Traffic::Rtp, &rtp(ssrc, u16::from_be_bytes([high, low])))
+        })
+        .collect()
+}
+
+#[test]
+fn burst_of_a_peer_past_a_wrap_is_understood_as_a_whole() {
+    for suite in [CM, Suite::AeadAes256Gcm] {
+        let mut bench = Bench::new(1);
+        let (plan, mut phone) = translating(suite);
+        let (slot, local) = bench.open(&plan).unwrap();
+        let to = local.client.rtp;
+        // So that no packet waits for the neighbour.
+        let first = protect_all(&mut phone, 1, 1..2);
+        bench.pass(CLIENT, to, &first[0]);
+        // Past a wrap, through one, and that in another order.
+        let past = protect_all(&mut phone, 7, 0xffff..0x1_000a);
+        let through = protect_all(&mut phone, 8, 0xfffd..0x1_0004);
+        let reordered = protect_all(&mut phone, 9, 0xfffd..0x1_0004);
+        let reordered = [1, 4, 2, 6, 0, 3, 5].map(|at| reordered[at].clone());
+        let mut passed = 1;
+        for burst in [&past[1..], &through, &reordered] {
+            for packet in burst {
+                bench.queue(addr(CLIENT), to, packet);
+            }
+            assert_eq!(bench.run().len(), burst.len(), "{:?}", bench.refusals());
+            passed += burst.len() as u64;
+        }
+        assert_eq!(bench.refusals(), []);
+        let flow = bench.engine.record(slot).unwrap().client.flow;
+        assert_eq!((flow.rtp_packets, flow.auth_failures), (passed, 0));
+        assert_eq!(bench.counters().count(Counter::MediaDecrypted), passed);
+    }
+}
+
+#[test]
+fn second_try_in_a_burst_takes_neither_a_forged_nor_a_repeated_packet() {
+    let mut bench = Bench::new(1);
+    let (plan, mut phone) = translating(CM);
+    let (slot, local) = bench.open(&plan).unwrap();
+    let packets = protect_all(&mut phone, 7, 0xffff..0x1_0005);
+    let mut forged = packets[2].clone();
+    forged[20] ^= 1;
+    for packet in [
+        &packets[1],
+        &forged,
+        &packets[3],
+        &packets[3],
+        &packets[2],
+        &forged,
+    ] {
+        bench.queue(addr(CLIENT), local.client.rtp, packet);
+    }
+    let sent = bench.run();
+    let clear: Vec<_> = sent.into_iter().map(|sent| sent.payload).collect();
+    assert_eq!(clear, [0, 2, 1].map(|seq| rtp(7, seq)));
+    let flow = bench.engine.record(slot).unwrap().client.flow;
+    assert_eq!(
+        (flow.rtp_packets, flow.auth_failures, flow.replays),
+        (3, 2, 1)
+    );
+    assert_eq!(
+        bench.refusals(),
+        [(Reason::SrtpAuthFailed, 2), (Reason::SrtpReplayed, 1)]
+    );
 }
 
 #[test]
@@ -308,6 +409,94 @@ fn source_that_restarts_its_numbers_is_not_encrypted_twice() {
     passed += bench.pass(SERVER, local.server.rtp, &rtp(8, 502)).len();
     assert_eq!(passed, 3);
     assert_eq!(bench.refusals(), [(Reason::SrtpIndexReused, 2)]);
+}
+
+/// What was passed and refused of a stream's RTP from a side, and what was counted of all.
+fn passed_and_refused(bench: &Bench, slot: u32, leg: Leg) -> [u64; 5] {
+    let record = bench.engine.record(slot).unwrap();
+    let flow = match leg {
+        Leg::Client => record.client.flow,
+        Leg::Server => record.server.flow,
+    };
+    let counters = bench.counters();
+    [
+        flow.rtp_packets,
+        flow.refused,
+        counters.count(Counter::MediaPackets),
+        counters.count(Counter::MediaEncrypted),
+        counters.refused(Reason::IpTooBig),
+    ]
+}
+
+#[test]
+fn what_protection_makes_too_big_is_refused_before_it_costs_an_index() {
+    // The first ones find no exit and no neighbour yet.
+    for known in [false, true] {
+        let mut bench = Bench::new(1);
+        let (plan, mut phone) = translating(CM);
+        let (slot, local) = bench.open(&plan).unwrap();
+        let before = u64::from(known);
+        if known {
+            bench.pass(SERVER, local.server.rtp, &rtp(8, 1));
+        }
+        for seq in 10..20 {
+            bench.queue(addr(SERVER), local.server.rtp, &rtp_of(1500, 8, seq));
+        }
+        assert!(bench.run().is_empty());
+        assert_eq!(
+            passed_and_refused(&bench, slot, Leg::Server),
+            [before, 10, before, before, 10]
+        );
+        // The largest that there is room for, under an index that was not spent.
+        let largest = rtp_of(1490, 8, 10);
+        let sent = bench.pass(SERVER, local.server.rtp, &largest);
+        assert_eq!(phone.unprotect(Traffic::Rtp, &sent[0].payload), Ok(largest));
+        let one_more = rtp_of(1491, 8, 11);
+        assert!(bench.pass(SERVER, local.server.rtp, &one_more).is_empty());
+        let mut report = rtcp(8);
+        report[3] = 255;
+        report.resize(4 * 256, 0);
+        report.extend([0x80, 204, 0, 109]);
+        report.resize(1024 + 440, 0);
+        let sent = bench.pass("192.0.2.9:5001", local.server.rtcp, &report);
+        assert!(
+            sent.is_empty(),
+            "1,464 octets are 1,506 with headers, index and tag"
+        );
+        assert_eq!(
+            passed_and_refused(&bench, slot, Leg::Server),
+            [before + 1, 12, before + 1, before + 1, 12]
+        );
+        assert_eq!(bench.refusals(), [(Reason::IpTooBig, 12)]);
+    }
+}
+
+#[test]
+fn what_is_too_big_for_its_way_out_counts_as_refused() {
+    let mut bench = Bench::with_mtus(1, [1500, 1000]);
+    let (plan, mut phone) = translating(CM);
+    let (slot, local) = bench.open(&plan).unwrap();
+    // The first waits for the neighbour, the second finds it known.
+    for (seq, len, passes) in [(1, 1001, 0), (2, 1000, 1), (3, 1001, 0)] {
+        let srtp = phone.protect(Traffic::Rtp, &rtp_of(len, 7, seq));
+        assert_eq!(bench.pass(CLIENT, local.client.rtp, &srtp).len(), passes);
+    }
+    assert_eq!(
+        passed_and_refused(&bench, slot, Leg::Client),
+        [1, 2, 1, 0, 2]
+    );
+    // Where the link takes so little, a sealed packet is refused at its end.
+    let mut bench = Bench::with_mtus(1, [1000, 1500]);
+    let (plan, _) = translating(CM);
+    let (slot, local) = bench.open(&plan).unwrap();
+    for (seq, len, passes) in [(1, 991, 0), (2, 990, 1), (3, 991, 0)] {
+        let sent = bench.pass(SERVER, local.server.rtp, &rtp_of(len, 8, seq));
+        assert_eq!(sent.len(), passes);
+    }
+    assert_eq!(
+        passed_and_refused(&bench, slot, Leg::Server),
+        [1, 2, 1, 3, 2]
+    );
 }
 
 #[test]
