@@ -157,7 +157,7 @@ impl Controller {
     /// Installs a licence that holds on this unit. A TLS proxy limit that was set by hand below
     /// what it grants is raised (L13).
     fn install(&mut self, text: &str) -> Result<Proposal, Failure> {
-        let (model, ..) = self.appliance()?;
+        let (model, held, _) = self.appliance()?;
         let now = self.now();
         let licensed = &self.running()?.policy.licensed;
         if licensed.issuers.is_empty() {
@@ -171,7 +171,7 @@ impl Controller {
         let running = self.text()?;
         let raised = licensed.set_limit.and_then(|set| {
             let limit = license::TlsLimit::set(model, set).ok()?;
-            let limit = limit.licensed(model, grant.tier.unwrap_or(0), grant.ime);
+            let limit = limit.installed(model, &held, &grant);
             (set < limit.sessions()).then_some(limit.sessions())
         });
         let edited = match raised {

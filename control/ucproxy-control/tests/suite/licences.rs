@@ -106,6 +106,25 @@ fn l13_a_limit_set_by_hand_is_raised_and_never_lowered() {
 }
 
 #[test]
+fn l29_ime_raises_a_limit_set_by_hand_whichever_licence_comes_first() {
+    let uc = grant();
+    let ime = Grant {
+        serial: 18,
+        tier: None,
+        ime: true,
+        ..grant()
+    };
+    let both = Grant { ime: true, ..uc };
+    for files in [&[both][..], &[uc, ime], &[ime, uc]] {
+        let unit = Unit::new(", tls_max_sessions: 300");
+        for grant in files {
+            assert!(matches!(unit.install(grant), Response::Applied(_)));
+        }
+        assert_eq!(unit.limits(), (750, 950), "{files:?}");
+    }
+}
+
+#[test]
 fn forged_expired_and_other_models_licences_are_refused() {
     let unit = Unit::new("");
     let text = unit.key.issue(&grant()).unwrap();
