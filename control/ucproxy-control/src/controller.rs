@@ -83,13 +83,13 @@ impl Controller {
     /// Takes up the configuration to start with: the file named on the command line, or else
     /// what was applied last.
     pub(crate) fn start(&mut self) {
+        self.look_for_later_times();
         let named = self.args.config.clone();
         if named.is_some_and(|path| self.load(&path, "start")) {
             return;
         }
         match self.versions.newest(|_| true) {
             Ok(Some((version, source))) => {
-                self.latest = self.latest.max(version.time);
                 let version = version.version;
                 tracing::info!(
                     path = source.path,

@@ -2,7 +2,7 @@
 
 use abi::Limits;
 use admin::{Failure, Response, Version};
-use license::{Grant, Licence};
+use license::{Grant, Licence, date};
 use policy::{Appliance, Policy};
 
 use super::Controller;
@@ -43,6 +43,25 @@ impl Controller {
     pub(super) fn now(&mut self) -> u64 {
         self.latest = self.latest.max(clock::wall_seconds());
         self.latest
+    }
+
+    /// Takes up the latest time that a version was kept at, whichever is the newest: a clock set
+    /// back before this start, or before any version, revives no licence either (L30).
+    pub(super) fn look_for_later_times(&mut self) {
+        let versions = self.versions.list().unwrap_or_else(|error| {
+            tracing::error!(%error, "versions cannot be read");
+            Vec::new()
+        });
+        let kept = versions.iter().map(|version| version.time).max();
+        if let Some(kept) = kept.filter(|&kept| kept > self.latest) {
+            let (now, kept_at) = (date::shown(self.latest), date::shown(kept));
+            tracing::warn!(
+                now,
+                kept_at,
+                "clock is behind a kept version: licences go by that"
+            );
+            self.latest = kept;
+        }
     }
 
     /// Has the data plane follow the licences, once it has the configuration.

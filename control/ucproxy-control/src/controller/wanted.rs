@@ -66,7 +66,7 @@ impl Controller {
         }
         let peer = Peer::own();
         let path = source.path.clone();
-        let about = about(change, &peer);
+        let about = about(change, &peer, self.now());
         let taken = report
             .policy
             .ok_or_else(|| "it has errors".to_owned())
@@ -109,7 +109,7 @@ impl Controller {
             let findings = report.findings;
             return send(&reply, Response::Refused { findings });
         };
-        let about = about(&change, peer);
+        let about = about(&change, peer, self.now());
         let mut wanted = match self.wanted_of(source, about, policy) {
             Ok(wanted) => wanted,
             Err(failure) => return send(&reply, Response::Failed(failure)),
@@ -154,10 +154,10 @@ pub(super) fn check(source: &Source) -> Report {
     Report::of(&source.text, &folder, clock::wall_seconds())
 }
 
-/// What is kept of a change besides its text.
-pub(super) fn about(change: &str, peer: &Peer) -> Version {
+/// What is kept of a change at `time` besides its text.
+pub(super) fn about(change: &str, peer: &Peer, time: u64) -> Version {
     Version {
-        time: clock::wall_seconds(),
+        time,
         uid: peer.uid,
         user: peer.user.clone(),
         change: change.to_owned(),

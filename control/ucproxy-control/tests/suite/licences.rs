@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use admin::{Failure, InstalledLicence, Request, Response};
+use admin::{Failure, InstalledLicence, Request, Response, Version};
 use license::{ExportClass, Grant, GrantError, IssuerKey, Model};
 
 use super::dataplane::DataPlane;
@@ -209,6 +209,57 @@ fn a_full_disk_is_told_and_nothing_changes() {
     assert!(reason.contains("No space left"), "{reason}");
     assert_eq!(unit.limits(), (2, 300));
     assert!(matches!(unit.install(&grant()), Response::Applied(_)));
+}
+
+/// Has the version of that number be kept at another time.
+fn keep_at(lab: &Lab, number: u64, time: u64) {
+    let path = lab.dir.join(format!("versions/{number:08}.yaml"));
+    let kept = fs::read_to_string(&path).unwrap();
+    let (line, text) = kept.split_once('\n').unwrap();
+    let mut version: Version = admin::from_line(line.strip_prefix("# ").unwrap()).unwrap();
+    version.time = time;
+    let line = admin::to_line(&version).unwrap();
+    fs::write(&path, format!("# {line}\n{text}")).unwrap();
+}
+
+#[test]
+fn l30_a_clock_set_back_across_a_restart_revives_nothing() {
+    let unit = Unit::new("");
+    let end = license::date::parse("2099-01-01").unwrap();
+    let expires = Some(end);
+    unit.install(&Grant { expires, ..grant() });
+    assert_eq!(unit.limits(), (750, 750));
+    unit.lab.call(&Request::SetTlsLimit {
+        sessions: 400,
+        enforce: false,
+    });
+    let Unit { lab, _control, .. } = unit;
+    _control.kill();
+    // The clock was ahead while the first version was kept, and is back since.
+    keep_at(&lab, 1, end);
+    for with_file in [true, false, false] {
+        let control = if with_file {
+            lab.start()
+        } else {
+            lab.start_bare()
+        };
+        assert!(control.log().contains("clock is behind"));
+        let Response::Licences { licences } = lab.call(&Request::Licences) else {
+            panic!("no licences")
+        };
+        assert_eq!(licences[0].problem, Some(GrantError::Expired.to_string()));
+        // Whatever is kept next is kept no earlier, so that it holds once the first is forgotten.
+        lab.apply(&format!(
+            "{}# {with_file}\n",
+            fs::read_to_string(lab.dir.join("ucproxy.yaml")).unwrap()
+        ));
+        let Response::History { versions } = lab.call(&Request::History) else {
+            panic!("no history")
+        };
+        assert_eq!(versions[0].time, end);
+        control.kill();
+        keep_at(&lab, 1, 0);
+    }
 }
 
 #[test]
