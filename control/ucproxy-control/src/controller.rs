@@ -55,6 +55,8 @@ pub(crate) struct Controller {
     after_restart: Option<Vec<String>>,
     pending: Option<Pending>,
     waiting: VecDeque<Call>,
+    /// The configuration file is to be read again as soon as nothing is pending.
+    is_reload_due: bool,
     /// What keeps the wanted configuration from being in force; logged when it changes.
     problem: Option<String>,
 }
@@ -76,6 +78,7 @@ impl Controller {
             after_restart: None,
             pending: None,
             waiting: VecDeque::new(),
+            is_reload_due: false,
             problem: None,
         }
     }
@@ -103,8 +106,13 @@ impl Controller {
         }
     }
 
-    /// Reads the configuration file again, if one was named.
+    /// Reads the configuration file again, if one was named, once the changes before are through:
+    /// a licence that comes with one must not get lost.
     pub(crate) fn reload(&mut self) {
+        self.is_reload_due = self.pending.is_some();
+        if self.is_reload_due {
+            return;
+        }
         if let Some(path) = self.args.config.clone() {
             self.load(&path, "reload");
         }
@@ -169,6 +177,9 @@ impl Controller {
         }
         self.look_for_what_waits();
         self.settle(now);
+        if self.is_reload_due {
+            self.reload();
+        }
         if self.pending.is_none()
             && let Some(call) = self.waiting.pop_front()
         {

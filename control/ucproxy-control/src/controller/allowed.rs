@@ -134,6 +134,7 @@ mod tests {
                 notice: None,
                 strict: true,
                 enforce: false,
+                licence: None,
             };
             controller.may_propose(&member(group), &proposal)
         };

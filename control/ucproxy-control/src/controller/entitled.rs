@@ -10,6 +10,7 @@ use super::publish::Stage;
 use super::wanted::Wanted;
 use crate::clock;
 use crate::keys::Keys;
+use crate::licences::Change;
 use crate::store::Source;
 
 impl Wanted {
@@ -112,7 +113,24 @@ impl Controller {
             policy,
             enforce: false,
             to_keep: Some(about),
+            licence: None,
         })
+    }
+
+    /// `wanted` with the licence that comes or goes with it.
+    ///
+    /// # Errors
+    /// If its file cannot be written, or does not count under the issuers as they are now.
+    pub(super) fn with_licence(
+        &self,
+        mut wanted: Wanted,
+        change: Option<Change>,
+    ) -> Result<Wanted, Failure> {
+        if let Some(change) = change {
+            change.alter(&mut wanted.grants, &wanted.policy.licensed.issuers)?;
+            wanted.licence = Some(self.licences.stage(&change)?);
+        }
+        Ok(wanted)
     }
 }
 
@@ -163,6 +181,7 @@ mod tests {
             image: PolicyImage::default().encode().unwrap(),
             enforce: false,
             to_keep: None,
+            licence: None,
         };
         let at = |now| {
             let limits = wanted.limits(now);

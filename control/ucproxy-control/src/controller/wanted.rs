@@ -14,6 +14,7 @@ use super::publish::Stage;
 use super::{Controller, send};
 use crate::clock;
 use crate::keys::Keys;
+use crate::licences::Staged;
 use crate::peer::Peer;
 use crate::store::Source;
 
@@ -32,6 +33,8 @@ pub(super) struct Wanted {
     pub(super) enforce: bool,
     /// Who had it taken, when and how; `None` once it was kept for the next start.
     pub(super) to_keep: Option<Version>,
+    /// The licence that comes or goes with it, counted already; `None` once that was carried out.
+    pub(super) licence: Option<Staged>,
 }
 
 impl Wanted {
@@ -101,6 +104,7 @@ impl Controller {
             notice,
             strict,
             enforce,
+            licence,
         } = proposal;
         let report = check(&source);
         let errors = strict && report.has_errors();
@@ -110,7 +114,8 @@ impl Controller {
             return send(&reply, Response::Refused { findings });
         };
         let about = about(&change, peer, self.now());
-        let mut wanted = match self.wanted_of(source, about, policy) {
+        let wanted = self.wanted_of(source, about, policy);
+        let mut wanted = match wanted.and_then(|wanted| self.with_licence(wanted, licence)) {
             Ok(wanted) => wanted,
             Err(failure) => return send(&reply, Response::Failed(failure)),
         };
