@@ -3,11 +3,13 @@
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use admin::{Failure, Request, Response, SOCKET_NAME};
 
 use super::dataplane::DataPlane;
 use super::harness::{Lab, SOON, config, until};
+use super::process::Control;
 
 fn connect(lab: &Lab) -> UnixStream {
     let stream = UnixStream::connect(lab.dir.join(SOCKET_NAME)).unwrap();
@@ -89,6 +91,40 @@ fn hundreds_that_say_nothing_or_half_of_it_keep_nobody_waiting() {
     assert_eq!(idle[0].read(&mut [0]).unwrap(), 0);
     drop(idle);
     until("clients gone", || descriptors(control.pid()) <= before);
+}
+
+/// Time that the process has had of a processor, in hundredths of a second.
+fn busy(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    let times = fields.split(' ').skip(11).take(2);
+    times.map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}
+
+#[test]
+fn fewer_file_descriptors_than_clients_keep_nobody_waiting_and_no_core_busy() {
+    // With the one there is room for some, with the other there is not even for the fewest.
+    for descriptors in [64, 20] {
+        let lab = Lab::new();
+        let mut control = Control::spawn_within(&lab.dir, descriptors);
+        until("control answers", || {
+            assert!(control.is_running(), "{}", control.log());
+            lab.try_status().is_some()
+        });
+        let mut idle: Vec<_> = (0..120).map(|_| connect(&lab)).collect();
+        assert_eq!(lab.status().pid, control.pid());
+        assert!(matches!(
+            lab.call(&Request::History),
+            Response::History { .. }
+        ));
+        assert_eq!(idle[0].read(&mut [0]).unwrap(), 0, "the oldest had to go");
+        // Those that are left, and those at the door, cost nothing.
+        idle.extend((0..60).map(|_| connect(&lab)));
+        let before = busy(control.pid());
+        std::thread::park_timeout(Duration::from_secs(1));
+        let spent = busy(control.pid()) - before;
+        assert!(spent < 20, "{spent} hundredths of a second");
+    }
 }
 
 #[test]
