@@ -94,13 +94,13 @@ fn serve_client(client: &Client<UnixStream>, audit: &Audit, events: &Sender<Even
     if !client.take() {
         return;
     }
-    let request: Request = match request {
+    let request = match understood(request) {
         Ok(request) => request,
-        Err(FrameError::Io(_)) => return,
-        Err(FrameError::TooLong(_) | FrameError::Malformed) => {
+        Err(None) => return,
+        Err(Some(reason)) => {
             // Logged if it cannot be recorded; the answer is a refusal already.
-            drop(audit.record(&peer, "", "malformed", None));
-            return answer(stream, &Response::Failed(Failure::Malformed));
+            drop(audit.record(&peer, "", "malformed", Some(reason.clone())));
+            return answer(stream, &Response::Failed(Failure::Malformed { reason }));
         }
     };
     let asked = request.clone();
@@ -117,6 +117,19 @@ fn serve_client(client: &Client<UnixStream>, audit: &Audit, events: &Sender<Even
     let mut response = response.unwrap_or(Response::Failed(Failure::Ending));
     audit.answered(&peer, &asked, &mut response);
     answer(stream, &response);
+}
+
+/// The request that was read, or why it is none; `None` when the client left.
+fn understood(read: Result<Request, FrameError>) -> Result<Request, Option<String>> {
+    let request = read.map_err(|error| match error {
+        FrameError::Io(_) => None,
+        FrameError::TooLong(_) => Some(error.to_string()),
+        FrameError::Malformed(reason) => Some(reason),
+    })?;
+    match request.problem() {
+        Some(problem) => Err(Some(problem.to_owned())),
+        None => Ok(request),
+    }
 }
 
 fn answer(stream: &UnixStream, response: &Response) {

@@ -52,7 +52,9 @@ impl Controller {
             | Request::History
             | Request::Licences
             | Request::TlsLimit
-            | Request::Configuration => Err(Failure::Malformed),
+            | Request::Configuration => Err(Failure::Malformed {
+                reason: "it changes nothing".to_owned(),
+            }),
         }
     }
 
