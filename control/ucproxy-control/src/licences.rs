@@ -52,6 +52,7 @@ impl Licences {
         let look = |serial| {
             let grant = self.read(serial, issuers);
             let problem = match (&grant, model) {
+                _ if issuers.is_empty() => Some(Failure::NoIssuers.to_string()),
                 (Err(error), _) => Some(error.to_string()),
                 (Ok(_), None) => Some(Failure::NoModel.to_string()),
                 (Ok(grant), Some(model)) => grant.check(model, now).err().map(|e| e.to_string()),

@@ -360,6 +360,12 @@ fn without_issuers_no_licence_is_taken() {
     let text = key.issue(&grant()).unwrap();
     let response = lab.call(&Request::InstallLicence { text });
     assert_eq!(response, Response::Failed(Failure::NoIssuers));
+    fs::create_dir(lab.dir.join("licences")).unwrap();
+    fs::write(lab.dir.join("licences/17.licence"), "text").unwrap();
+    let Response::Licences { licences } = lab.call(&Request::Licences) else {
+        panic!("no licences")
+    };
+    assert_eq!(licences[0].problem, Some(Failure::NoIssuers.to_string()));
 }
 
 #[test]
