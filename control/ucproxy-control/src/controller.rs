@@ -44,6 +44,8 @@ pub(crate) struct Controller {
     audit: Audit,
     /// The latest time that was seen, seconds since 1970: a clock set back revives no licence.
     latest: u64,
+    /// The latest end of a licence that is known to have passed, and was kept.
+    latest_end: u64,
     /// The limits that the data plane was last told.
     told: Option<Limits>,
     started: u64,
@@ -69,6 +71,7 @@ impl Controller {
             licences: Licences::of(args.state_dir()),
             audit: Audit::of(args.state_dir()),
             latest: started,
+            latest_end: 0,
             told: None,
             args,
             started,

@@ -16,6 +16,9 @@ use crate::store::read_bounded;
 const FOLDER: &str = "licences";
 const SUFFIX: &str = ".licence";
 const STAGED: &str = ".new";
+/// Keeps the latest end of a licence that has passed.
+const END: &str = ".ended";
+const STAGED_END: &str = ".ended.new";
 /// Licences that are read; a unit has a handful.
 const LICENCES_MAX: usize = 256;
 
@@ -88,12 +91,25 @@ impl Licences {
         };
         if let Change::Install { text, .. } = change {
             staged.new = Some(self.folder.join(STAGED));
-            self.write(text).map_err(failed)?;
+            self.write(STAGED, text).map_err(failed)?;
         }
         Ok(staged)
     }
 
-    fn write(&self, text: &str) -> io::Result<()> {
+    /// The latest end of a licence that has passed, as far as it was kept; seconds since 1970.
+    pub(crate) fn latest_end(&self) -> u64 {
+        let kept = fs::read_to_string(self.folder.join(END));
+        kept.map_or(0, |text| text.trim().parse().unwrap_or(0))
+    }
+
+    /// Keeps that the end of a licence has passed.
+    pub(crate) fn keep_end(&self, end: u64) -> io::Result<()> {
+        self.write(STAGED_END, &format!("{end}\n"))?;
+        fs::rename(self.folder.join(STAGED_END), self.folder.join(END))?;
+        File::open(&self.folder)?.sync_all()
+    }
+
+    fn write(&self, name: &str, text: &str) -> io::Result<()> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -103,7 +119,7 @@ impl Licences {
             .truncate(true)
             .write(true)
             .mode(0o600)
-            .open(self.folder.join(STAGED))?;
+            .open(self.folder.join(name))?;
         file.write_all(text.as_bytes())?;
         file.sync_all()
     }
