@@ -175,7 +175,11 @@ mod tests {
                 for end in ["\n", "\r\n", "\r"] {
                     let written = |text: &str| format!("{mark}{}", text.replace('\n', end));
                     let edited = with_tls_limit(&written(text), 9);
-                    assert_eq!(edited, Some(written(&expected)), "{text:?} {mark:?} {end:?}");
+                    assert_eq!(
+                        edited,
+                        Some(written(&expected)),
+                        "{text:?} {mark:?} {end:?}"
+                    );
                 }
             }
         }

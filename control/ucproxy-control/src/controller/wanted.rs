@@ -52,6 +52,7 @@ impl Controller {
         match Source::read(path) {
             Ok(source) => self.take(source, change),
             Err(error) => {
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
                 let path = path.display();
                 tracing::error!(%path, %error, "configuration cannot be read");
                 self.record(change, "failed", format!("{path}: {error}"));
