@@ -4,10 +4,14 @@ use std::io::{self, ErrorKind, Read, Write};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use zeroize::Zeroizing;
 
 /// Longest frame, in octets: a configuration of the longest kind, escaped.
 pub const FRAME_OCTETS_MAX: u32 = 32 << 20;
+
+/// Longest reason for a frame that does not read.
+const REASON_CHARS_MAX: usize = 200;
 
 /// Why a frame cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -19,8 +23,8 @@ pub enum FrameError {
     #[error("frame of {0} octets")]
     TooLong(u32),
     /// The frame is not what was expected.
-    #[error("frame does not read")]
-    Malformed,
+    #[error("frame does not read: {0}")]
+    Malformed(String),
 }
 
 /// Writes one message.
@@ -29,7 +33,7 @@ pub enum FrameError {
 /// [`FrameError::Io`], and [`FrameError::TooLong`] for one that the other side would refuse.
 pub fn write<T: Serialize>(to: &mut impl Write, message: &T) -> Result<(), FrameError> {
     // Some hold keys.
-    let body = serde_json::to_vec(message).map_err(|_| FrameError::Malformed)?;
+    let body = serde_json::to_vec(message).map_err(|e| malformed(&e))?;
     let body = Zeroizing::new(body);
     let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
     if len > FRAME_OCTETS_MAX {
@@ -57,7 +61,19 @@ pub fn read<T: DeserializeOwned>(from: &mut impl Read) -> Result<T, FrameError> 
     if u32::try_from(body.len()) != Ok(len) {
         return Err(io::Error::from(ErrorKind::UnexpectedEof).into());
     }
-    serde_json::from_slice(&body).map_err(|_| FrameError::Malformed)
+    serde_json::from_slice(&body).map_err(|e| malformed(&e))
+}
+
+/// Says where and why, but repeats no values: they may be keys.
+fn malformed(error: &serde_json::Error) -> FrameError {
+    let text = error.to_string();
+    let kinds = ["unknown field", "missing field", "duplicate field"];
+    let names_only = kinds.iter().any(|kind| text.starts_with(kind));
+    FrameError::Malformed(match error.classify() {
+        Category::Data if names_only => text.chars().take(REASON_CHARS_MAX).collect(),
+        Category::Data => format!("not what is expected at column {}", error.column()),
+        Category::Io | Category::Syntax | Category::Eof => "no JSON".to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -98,6 +114,64 @@ mod tests {
         let octets = u32::MAX.to_be_bytes();
         let error = read::<Request>(&mut &octets[..]).unwrap_err();
         assert!(matches!(error, FrameError::TooLong(u32::MAX)));
+    }
+
+    /// Why a request with this body is none.
+    fn reason(body: &str) -> String {
+        let mut octets = u32::try_from(body.len()).unwrap().to_be_bytes().to_vec();
+        octets.extend_from_slice(body.as_bytes());
+        match read::<Request>(&mut &octets[..]) {
+            Err(FrameError::Malformed(reason)) => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused_by_its_name() {
+        for (body, expected) in [
+            (
+                r#"{"set-tls-limit": {"sessions": 500, "bogus": 1}}"#,
+                "unknown field `bogus`",
+            ),
+            (
+                r#"{"remove-licence": {"serial": 1, "enforced": true}}"#,
+                "unknown field `enforced`",
+            ),
+            (
+                r#"{"rollback": {"version": 3, "Enforce": true}}"#,
+                "unknown field `Enforce`",
+            ),
+            (
+                r#"{"apply": {"text": "", "path": "/x", "force": 1}}"#,
+                "unknown field `force`",
+            ),
+            (r#"{"set-tls-limit": {}}"#, "missing field `sessions`"),
+            (
+                r#"{"set-tls-limit": {"sessions": 5, "sessions": 6}}"#,
+                "duplicate field",
+            ),
+            (r#""reboot""#, "not what is expected at column 8"),
+            ("{", "no JSON"),
+        ] {
+            let reason = reason(body);
+            assert!(reason.starts_with(expected), "{reason}");
+        }
+    }
+
+    #[test]
+    fn values_are_not_repeated() {
+        let key = "5a".repeat(30);
+        for body in [
+            format!(r#"{{"provision-streams": {{"step": "{key}", "streams": []}}}}"#),
+            format!(r#"{{"provision-streams": {{"step": "open", "streams": ["{key}"]}}}}"#),
+            format!(r#"{{"set-tls-limit": {{"sessions": "{key}"}}}}"#),
+            format!("\"{key}\""),
+        ] {
+            assert!(!reason(&body).contains(&key), "{}", reason(&body));
+        }
+        let long = "x".repeat(10_000);
+        let long = format!(r#"{{"rollback": {{"{long}": 1}}}}"#);
+        assert_eq!(reason(&long).len(), REASON_CHARS_MAX);
     }
 
     #[test]

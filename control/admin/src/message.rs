@@ -1,12 +1,15 @@
 //! Requests and responses.
 
+use std::path::Path;
+
 use abi::provision::{StaticOutcome, StaticStream, Step};
 use policy::Finding;
 use serde::{Deserialize, Serialize};
 
 /// What the operator wants.
+// What is not known is refused: a mistyped `enforce` must not be taken for its absence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
     /// Put a configuration in force, all or nothing.
     Apply {
@@ -73,6 +76,18 @@ pub enum Request {
 }
 
 impl Request {
+    /// What is wrong with it though it reads.
+    #[must_use]
+    pub fn problem(&self) -> Option<&'static str> {
+        match self {
+            Self::Apply { path, .. } if path.contains('\0') => Some("a NUL in 'path'"),
+            Self::Apply { path, .. } if !Path::new(path).is_absolute() => {
+                Some("'path' is not absolute")
+            }
+            _ => None,
+        }
+    }
+
     /// The command that asks it, in the operator's words.
     #[must_use]
     pub fn command(&self) -> String {
@@ -193,8 +208,11 @@ pub struct Applied {
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
     /// The frame is no request.
-    #[error("control did not understand the request")]
-    Malformed,
+    #[error("control did not understand the request: {reason}")]
+    Malformed {
+        /// Why.
+        reason: String,
+    },
     /// Too many requests at once.
     #[error("control is busy with other requests; try again")]
     Busy,

@@ -176,6 +176,14 @@ impl Grant {
         Self::parse(signed)
     }
 
+    /// The serial number that a licence file bears, signed or not.
+    #[must_use]
+    pub fn claimed_serial(text: &str) -> Option<u64> {
+        let mut lines = text.lines();
+        let serial = lines.nth(1)?.strip_prefix("serial: ")?;
+        serial.parse().ok()
+    }
+
     /// Checks that it holds for a unit of `model` at `now`, seconds since 1970.
     ///
     /// # Errors
@@ -312,6 +320,8 @@ mod tests {
             "{text}"
         );
         assert_eq!(Grant::read(&text, &[issuer]), Ok(grant()));
+        assert_eq!(Grant::claimed_serial(&text), Some(17));
+        assert_eq!(Grant::claimed_serial("serial: 17\n"), None);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::entitle::Entitlement;
+use crate::file::Grant;
 use crate::model::Model;
 
 /// The configured limit, `T`: 1 up to the model's maximum.
@@ -101,6 +103,18 @@ impl TlsLimit {
         Self(self.0.max((uc_sessions + extra).min(model.tls_max)))
     }
 
+    /// The limit after `grant` was installed beside what the unit `held` (L13): both together
+    /// count, so that their order does not (L29). A grant that raises nothing by itself leaves
+    /// the limit (L12).
+    #[must_use]
+    pub fn installed(self, model: &Model, held: &Entitlement, grant: &Grant) -> Self {
+        let tier = grant.tier.unwrap_or(0);
+        if tier <= model.tls_default && !grant.ime {
+            return self;
+        }
+        self.licensed(model, tier.max(held.uc_sessions), grant.ime || held.ime)
+    }
+
     /// The limit after the whole configuration was cleared (L16, L17).
     #[must_use]
     pub fn cleared(model: &Model, uc_sessions: u32, standby: bool) -> Cleared {
@@ -117,6 +131,8 @@ impl TlsLimit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entitle::entitle;
+    use crate::key::{ExportClass, Licence};
     use crate::model::MODELS;
 
     fn model(name: &str) -> &'static Model {
@@ -131,6 +147,53 @@ mod tests {
         let low = TlsLimit::set(model, 10).unwrap();
         assert_eq!(low.licensed(model, 750, false).sessions(), 750);
         assert_eq!(low.licensed(model, 250, false).sessions(), 10);
+    }
+
+    fn grant(serial: u64, tier: Option<u32>, ime: bool) -> Grant {
+        Grant {
+            serial,
+            model: model("ASA5520"),
+            tier,
+            ime,
+            class: ExportClass::K9,
+            expires: None,
+        }
+    }
+
+    /// A limit set by hand after licences of these tiers and IME were installed, one by one.
+    fn after(set: u32, files: &[(Option<u32>, bool)]) -> u32 {
+        let model = model("ASA5520");
+        let mut limit = TlsLimit::set(model, set).unwrap();
+        let mut held: Vec<Licence> = Vec::new();
+        for (serial, &(tier, ime)) in (1..).zip(files) {
+            let grant = grant(serial, tier, ime);
+            let before = entitle(model, &held, Some(limit.sessions())).unwrap();
+            limit = limit.installed(model, &before, &grant);
+            held.extend(grant.licences());
+        }
+        limit.sessions()
+    }
+
+    #[test]
+    fn l29_uc_and_ime_raise_a_limit_alike_in_every_order() {
+        let (uc, ime, both) = ((Some(750), false), (None, true), (Some(750), true));
+        for files in [&[both][..], &[uc, ime], &[ime, uc], &[ime, both]] {
+            assert_eq!(after(300, files), 950, "{files:?}");
+            assert_eq!(after(1_100, files), 1_100, "L13, {files:?}");
+        }
+        assert_eq!(after(300, &[ime]), 300);
+    }
+
+    #[test]
+    fn l12_a_small_licence_beside_a_large_one_leaves_the_limit() {
+        let (small, large) = ((Some(24), false), (Some(1_000), false));
+        assert_eq!(after(10, &[small]), 10);
+        assert_eq!(after(10, &[large, small]), 1_000);
+        let model = model("ASA5520");
+        let large = Licence::perpetual(crate::Feature::Uc { sessions: 1_000 }, ExportClass::K9);
+        let held = entitle(model, &[large], Some(10)).unwrap();
+        let low = TlsLimit::set(model, 10).unwrap();
+        assert_eq!(low.installed(model, &held, &grant(2, small.0, false)), low);
     }
 
     #[test]

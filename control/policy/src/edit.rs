@@ -8,6 +8,8 @@ use crate::yaml;
 
 const SECTION: &str = "license";
 const LIMIT: &str = "tls_max_sessions";
+/// Mark of the encoding that a text may begin with.
+const MARK: char = '\u{feff}';
 
 /// What clearing a configuration leaves: what the unit is and who may change it, not what it does.
 const KEPT: [&str; 4] = ["runtime", "devices", SECTION, "access"];
@@ -52,8 +54,9 @@ fn inserted(text: &str, doc: &Document, section: NodeId, value: &str) -> Option<
     let first = entries.first()?.place;
     let (before, after) = text.split_at_checked(offset(text, first)?)?;
     let indent = " ".repeat(usize::try_from(first.column).ok()?.saturating_sub(1));
+    let end = line_end(text);
     Some(vec![
-        format!("{before}{LIMIT}: {value}\n{indent}{after}"),
+        format!("{before}{LIMIT}: {value}{end}{indent}{after}"),
         format!("{before}{LIMIT}: {value}, {after}"),
     ])
 }
@@ -84,14 +87,40 @@ fn entry<'d>(doc: &'d Document, node: NodeId, key: &str) -> Option<&'d Entry> {
     }
 }
 
-/// Where a place lies in the text, in octets.
+/// Where a place lies in the text, in octets. The mark of the encoding in front counts for no
+/// column.
 fn offset(text: &str, place: Place) -> Option<usize> {
     let line = usize::try_from(place.line).ok()?.checked_sub(1)?;
     let column = usize::try_from(place.column).ok()?.checked_sub(1)?;
-    let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
+    let mark = if text.starts_with(MARK) {
+        MARK.len_utf8()
+    } else {
+        0
+    };
+    let start = match line.checked_sub(1) {
+        Some(before) => line_ends(text).nth(before)?,
+        None => mark,
+    };
     let rest = text.get(start..)?;
     let within = rest.char_indices().nth(column).map_or(rest.len(), |c| c.0);
     Some(start + within)
+}
+
+/// Where each line's end ends, which is a line feed, a carriage return, or both.
+fn line_ends(text: &str) -> impl Iterator<Item = usize> {
+    let ends = |(at, _): &(usize, &str)| !text.get(*at..).is_some_and(|t| t.starts_with("\r\n"));
+    let found = text.match_indices(['\n', '\r']).filter(ends);
+    found.map(|(at, end)| at + end.len())
+}
+
+/// How the text ends its lines.
+fn line_end(text: &str) -> &str {
+    let first = text.find(['\n', '\r']).and_then(|at| text.get(at..));
+    match first {
+        Some(rest) if rest.starts_with("\r\n") => "\r\n",
+        Some(rest) if rest.starts_with('\r') => "\r",
+        _ => "\n",
+    }
 }
 
 #[cfg(test)]
@@ -129,6 +158,30 @@ mod tests {
             ),
         ] {
             assert_eq!(with_tls_limit(text, 9).as_deref(), Some(edited));
+        }
+    }
+
+    #[test]
+    fn a_mark_of_the_encoding_and_every_line_end_stay() {
+        let texts = [
+            "license: {tls_max_sessions: 300, model: ASA5520}\n",
+            "license: {model: ASA5520}\n",
+            "license:\n  model: ASA5520\n  tls_max_sessions: 300\ntcp: {}\n",
+            "tcp: {}\n# é\n\nlicense:\n\n  model: ASA5520\n",
+        ];
+        for text in texts {
+            let expected = with_tls_limit(text, 9).unwrap();
+            for mark in ["", "\u{feff}"] {
+                for end in ["\n", "\r\n", "\r"] {
+                    let written = |text: &str| format!("{mark}{}", text.replace('\n', end));
+                    let edited = with_tls_limit(&written(text), 9);
+                    assert_eq!(
+                        edited,
+                        Some(written(&expected)),
+                        "{text:?} {mark:?} {end:?}"
+                    );
+                }
+            }
         }
     }
 

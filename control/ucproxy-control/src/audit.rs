@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use abi::provision::StaticOutcome;
 use admin::{AuditRecord, Failure, Request, Response};
-use policy::Severity;
+use license::Grant;
+use policy::{Finding, Severity};
 
 use crate::clock;
 use crate::peer::Peer;
@@ -38,7 +39,7 @@ impl Audit {
             return;
         }
         let (outcome, detail) = told(response);
-        let recorded = self.record(peer, &request.command(), outcome, detail);
+        let recorded = self.record(peer, &command(request), outcome, detail);
         if let (Err(error), Response::Applied(applied)) = (recorded, response) {
             let text = format!("not recorded in the audit log: {error}");
             applied.notice = Some(match applied.notice.take() {
@@ -100,18 +101,28 @@ fn told(response: &Response) -> (&'static str, Option<String>) {
             let generation = applied.generation;
             ("applied", generation.map(|n| format!("generation {n}")))
         }
-        Response::Refused { findings } => {
-            let mut errors = findings.iter().filter(|f| f.severity == Severity::Error);
-            (
-                "refused",
-                errors.next().map(|f| f.to_string().replace('\n', ";")),
-            )
-        }
+        Response::Refused { findings } => ("refused", first_error(findings)),
         Response::Streams { outcomes } => ("applied", Some(opened(outcomes))),
         Response::Failed(failure @ Failure::Denied { .. }) => ("denied", Some(failure.to_string())),
         Response::Failed(failure) => ("failed", Some(failure.to_string())),
         _ => ("told", None),
     }
+}
+
+/// The first error of a configuration, on one line.
+pub(crate) fn first_error(findings: &[Finding]) -> Option<String> {
+    let mut errors = findings.iter().filter(|f| f.severity == Severity::Error);
+    errors.next().map(|f| f.to_string().replace('\n', ";"))
+}
+
+/// The command, with the number that a licence's file bears, whether it is believed or not.
+fn command(request: &Request) -> String {
+    let serial = match request {
+        Request::InstallLicence { text } => Grant::claimed_serial(text),
+        _ => None,
+    };
+    let number = serial.map_or_else(String::new, |serial| format!(" {serial}"));
+    request.command() + &number
 }
 
 /// How many streams are open of those that were asked for.

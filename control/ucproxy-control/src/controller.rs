@@ -44,6 +44,8 @@ pub(crate) struct Controller {
     audit: Audit,
     /// The latest time that was seen, seconds since 1970: a clock set back revives no licence.
     latest: u64,
+    /// The latest end of a licence that is known to have passed, and was kept.
+    latest_end: u64,
     /// The limits that the data plane was last told.
     told: Option<Limits>,
     started: u64,
@@ -55,6 +57,8 @@ pub(crate) struct Controller {
     after_restart: Option<Vec<String>>,
     pending: Option<Pending>,
     waiting: VecDeque<Call>,
+    /// The configuration file is to be read again as soon as nothing is pending.
+    is_reload_due: bool,
     /// What keeps the wanted configuration from being in force; logged when it changes.
     problem: Option<String>,
 }
@@ -67,6 +71,7 @@ impl Controller {
             licences: Licences::of(args.state_dir()),
             audit: Audit::of(args.state_dir()),
             latest: started,
+            latest_end: 0,
             told: None,
             args,
             started,
@@ -76,6 +81,7 @@ impl Controller {
             after_restart: None,
             pending: None,
             waiting: VecDeque::new(),
+            is_reload_due: false,
             problem: None,
         }
     }
@@ -83,13 +89,13 @@ impl Controller {
     /// Takes up the configuration to start with: the file named on the command line, or else
     /// what was applied last.
     pub(crate) fn start(&mut self) {
+        self.look_for_later_times();
         let named = self.args.config.clone();
         if named.is_some_and(|path| self.load(&path, "start")) {
             return;
         }
         match self.versions.newest(|_| true) {
             Ok(Some((version, source))) => {
-                self.latest = self.latest.max(version.time);
                 let version = version.version;
                 tracing::info!(
                     path = source.path,
@@ -103,8 +109,13 @@ impl Controller {
         }
     }
 
-    /// Reads the configuration file again, if one was named.
+    /// Reads the configuration file again, if one was named, once the changes before are through:
+    /// a licence that comes with one must not get lost.
     pub(crate) fn reload(&mut self) {
+        self.is_reload_due = self.pending.is_some();
+        if self.is_reload_due {
+            return;
+        }
         if let Some(path) = self.args.config.clone() {
             self.load(&path, "reload");
         }
@@ -169,6 +180,9 @@ impl Controller {
         }
         self.look_for_what_waits();
         self.settle(now);
+        if self.is_reload_due {
+            self.reload();
+        }
         if self.pending.is_none()
             && let Some(call) = self.waiting.pop_front()
         {

@@ -1,22 +1,21 @@
 //! The metrics' endpoint: as much of HTTP/1.1 (RFC 9112) as a scraper needs. One request a
 //! connection, whose headers are read and not looked at.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
 use crate::Event;
-use crate::clock;
+use crate::clients::{BeforeDeadline, Client, Clients};
 
-/// Connections served at once.
+/// Connections served at once. One more takes the place of the one that has owed its request for
+/// longest.
 const CLIENTS_MAX: usize = 16;
 /// Longest request, in octets.
 const REQUEST_MAX: usize = 8 << 10;
 /// A request that has not arrived whole by then is given up, and so is a client that does not
-/// take its answer for this long.
+/// take its answer whole in as long.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A request for the page.
@@ -33,32 +32,21 @@ pub(crate) fn serve(address: SocketAddr, events: Sender<Event>) -> io::Result<So
 }
 
 fn accept(listener: &TcpListener, events: &Sender<Event>) {
-    let clients = Arc::new(AtomicUsize::new(0));
-    for stream in listener.incoming() {
-        let Ok(stream) = stream else {
-            continue;
-        };
-        // One more than are served is cut off: a scraper comes again by itself.
-        if clients.fetch_add(1, Ordering::AcqRel) >= CLIENTS_MAX {
-            clients.fetch_sub(1, Ordering::AcqRel);
-            continue;
-        }
-        let (events, count) = (events.clone(), Arc::clone(&clients));
-        let spawned = std::thread::Builder::new()
-            .name("scraper".into())
-            .spawn(move || {
-                // Whoever leaves early is not answered.
-                drop(answer(stream, &events));
-                count.fetch_sub(1, Ordering::AcqRel);
-            });
-        if spawned.is_err() {
-            clients.fetch_sub(1, Ordering::AcqRel);
-        }
+    let mut clients = Clients::new("scraper", CLIENTS_MAX);
+    for accepted in listener.incoming() {
+        let events = events.clone();
+        // Whoever leaves early is not answered, and neither is one more than are served, who
+        // comes again by itself.
+        clients.admit(accepted, move |client| drop(answer(client, &events)));
     }
 }
 
-fn answer(mut stream: TcpStream, events: &Sender<Event>) -> io::Result<()> {
-    let head = read_head(&mut stream)?;
+fn answer(client: &Client<TcpStream>, events: &Sender<Event>) -> io::Result<()> {
+    let head = read_head(&mut BeforeDeadline::within(TIMEOUT, &client.stream));
+    if !client.take() {
+        return Ok(());
+    }
+    let head = head?;
     let (status, body) = match asked(&head) {
         Asked::Page => {
             let (reply, page) = mpsc::channel();
@@ -72,12 +60,12 @@ fn answer(mut stream: TcpStream, events: &Sender<Event>) -> io::Result<()> {
         Asked::Otherwise => ("405 Method Not Allowed", "only GET\n".to_owned()),
         Asked::Nonsense => ("400 Bad Request", "no HTTP request\n".to_owned()),
     };
-    stream.set_write_timeout(Some(TIMEOUT))?;
     let length = body.len();
     let head = format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n\
          Content-Length: {length}\r\nAllow: GET\r\nConnection: close\r\n\r\n"
     );
+    let mut stream = BeforeDeadline::within(TIMEOUT, &client.stream);
     stream.write_all(head.as_bytes())?;
     stream.write_all(body.as_bytes())?;
     stream.flush()
@@ -107,17 +95,11 @@ fn asked(head: &[u8]) -> Asked {
 }
 
 /// Reads up to the empty line that ends the headers, or as much as a request may have.
-fn read_head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+fn read_head(stream: &mut impl Read) -> io::Result<Vec<u8>> {
     const END: &[u8] = b"\r\n\r\n";
-    let deadline = clock::monotonic() + TIMEOUT;
     let mut head = Vec::new();
     let mut chunk = [0; 1024];
     while !head.windows(END.len()).any(|w| w == END) && head.len() < REQUEST_MAX {
-        let left = deadline.saturating_duration_since(clock::monotonic());
-        if left.is_zero() {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        stream.set_read_timeout(Some(left))?;
         match stream.read(&mut chunk)? {
             0 => break,
             n => head.extend(chunk.iter().take(n)),

@@ -9,6 +9,7 @@
 
 mod args;
 mod audit;
+mod clients;
 mod clock;
 mod controller;
 mod http;

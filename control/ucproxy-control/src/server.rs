@@ -1,32 +1,32 @@
 //! The admin socket: operators' connections, one thread each, one request a connection.
 
 use std::fs::{self, Permissions};
-use std::io::{self, Read, Write};
-use std::net::Shutdown;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use admin::{Failure, FrameError, Request, Response, SOCKET_NAME};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 
 use crate::Event;
 use crate::audit::Audit;
-use crate::clock;
+use crate::clients::{BeforeDeadline, Client, Clients};
 use crate::peer::Peer;
 
 /// Connections served at once. One more takes the place of the one that has owed its request for
 /// longest.
 const CLIENTS_MAX: usize = 256;
+/// As many are served however few file descriptors there are.
+const CLIENTS_MIN: usize = 4;
+/// File descriptors that are not for clients: scrapers have some, and files are read and written.
+const DESCRIPTORS_KEPT: u64 = 48;
 /// A request that has not arrived whole by then is given up.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// A client that has not taken its answer whole by then is given up.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Octets written at once.
-const WRITE_OCTETS_MAX: usize = 64 << 10;
 
 /// A request, and where its response goes.
 #[derive(Debug)]
@@ -67,64 +67,40 @@ pub(crate) fn open_to_others(runtime_dir: &Path, open: bool) -> io::Result<()> {
 }
 
 fn accept(listener: &UnixListener, audit: &Audit, events: &Sender<Event>) {
-    let mut clients: Vec<Weak<Client>> = Vec::new();
-    for stream in listener.incoming() {
-        let Ok(stream) = stream else {
-            // Out of file descriptors, say: the client is gone, the next may fare better.
-            continue;
-        };
-        let client = Arc::new(Client {
-            stream,
-            is_taken: AtomicBool::new(false),
-        });
-        clients.retain(|client| client.strong_count() > 0);
-        if clients.len() >= CLIENTS_MAX && !cut_off_one(&clients) {
-            answer(&client.stream, &Response::Failed(Failure::Busy));
-            continue;
-        }
-        let (served, audit, events) = (Arc::clone(&client), audit.clone(), events.clone());
-        let spawned = std::thread::Builder::new()
-            .name("client".into())
-            .spawn(move || serve_client(&served, &audit, &events));
-        if spawned.is_ok() {
-            clients.push(Arc::downgrade(&client));
+    let mut clients = Clients::new("client", most_clients());
+    for accepted in listener.incoming() {
+        let (audit, events) = (audit.clone(), events.clone());
+        let serve = move |client: &Client<UnixStream>| serve_client(client, &audit, &events);
+        if let Some(stream) = clients.admit(accepted, serve) {
+            answer(&stream, &Response::Failed(Failure::Busy));
         }
     }
 }
 
-/// A connection that is served.
-#[derive(Debug)]
-struct Client {
-    stream: UnixStream,
-    /// Its request is there, or it was cut off; whoever says so first has its way.
-    is_taken: AtomicBool,
+/// Connections that are served at once: the file descriptors that the process may have are not
+/// for them alone.
+fn most_clients() -> usize {
+    let (most, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((RLIM_INFINITY, RLIM_INFINITY));
+    let left = most.saturating_sub(DESCRIPTORS_KEPT);
+    usize::try_from(left).map_or(CLIENTS_MAX, |left| left.clamp(CLIENTS_MIN, CLIENTS_MAX))
 }
 
-/// Cuts off the client that has owed its request for longest; `false` when none does.
-fn cut_off_one(clients: &[Weak<Client>]) -> bool {
-    let mut served = clients.iter().filter_map(Weak::upgrade);
-    let idle = served.find(|client| !client.is_taken.swap(true, Ordering::AcqRel));
-    // A stream that cannot be shut down is closed already.
-    idle.map(|client| drop(client.stream.shutdown(Shutdown::Both)))
-        .is_some()
-}
-
-fn serve_client(client: &Client, audit: &Audit, events: &Sender<Event>) {
+fn serve_client(client: &Client<UnixStream>, audit: &Audit, events: &Sender<Event>) {
     let stream = &client.stream;
     let Ok(peer) = Peer::of(stream) else {
         return;
     };
     let request = admin::read(&mut BeforeDeadline::within(REQUEST_TIMEOUT, stream));
-    if client.is_taken.swap(true, Ordering::AcqRel) {
+    if !client.take() {
         return;
     }
-    let request: Request = match request {
+    let request = match understood(request) {
         Ok(request) => request,
-        Err(FrameError::Io(_)) => return,
-        Err(FrameError::TooLong(_) | FrameError::Malformed) => {
+        Err(None) => return,
+        Err(Some(reason)) => {
             // Logged if it cannot be recorded; the answer is a refusal already.
-            drop(audit.record(&peer, "", "malformed", None));
-            return answer(stream, &Response::Failed(Failure::Malformed));
+            drop(audit.record(&peer, "", "malformed", Some(reason.clone())));
+            return answer(stream, &Response::Failed(Failure::Malformed { reason }));
         }
     };
     let asked = request.clone();
@@ -143,6 +119,19 @@ fn serve_client(client: &Client, audit: &Audit, events: &Sender<Event>) {
     answer(stream, &response);
 }
 
+/// The request that was read, or why it is none; `None` when the client left.
+fn understood(read: Result<Request, FrameError>) -> Result<Request, Option<String>> {
+    let request = read.map_err(|error| match error {
+        FrameError::Io(_) => None,
+        FrameError::TooLong(_) => Some(error.to_string()),
+        FrameError::Malformed(reason) => Some(reason),
+    })?;
+    match request.problem() {
+        Some(problem) => Err(Some(problem.to_owned())),
+        None => Ok(request),
+    }
+}
+
 fn answer(stream: &UnixStream, response: &Response) {
     let sent = admin::write(
         &mut BeforeDeadline::within(ANSWER_TIMEOUT, stream),
@@ -150,46 +139,5 @@ fn answer(stream: &UnixStream, response: &Response) {
     );
     if let Err(error) = sent {
         tracing::debug!(%error, "operator left before the answer");
-    }
-}
-
-/// Reads and writes until a deadline, however slowly the octets trickle.
-struct BeforeDeadline<'s> {
-    stream: &'s UnixStream,
-    deadline: Instant,
-}
-
-impl<'s> BeforeDeadline<'s> {
-    fn within(time: Duration, stream: &'s UnixStream) -> Self {
-        let deadline = clock::monotonic() + time;
-        Self { stream, deadline }
-    }
-
-    fn left(&self) -> io::Result<Duration> {
-        let left = self.deadline.saturating_duration_since(clock::monotonic());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        Ok(left)
-    }
-}
-
-impl Read for BeforeDeadline<'_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.stream.set_read_timeout(Some(self.left()?))?;
-        self.stream.read(into)
-    }
-}
-
-impl Write for BeforeDeadline<'_> {
-    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
-        self.stream.set_write_timeout(Some(self.left()?))?;
-        // The kernel grants the time anew as a long write gets on.
-        let piece = from.get(..WRITE_OCTETS_MAX).unwrap_or(from);
-        self.stream.write(piece)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.stream.flush()
     }
 }

@@ -49,32 +49,33 @@ fn show(runtime_dir: &Path, json: bool) -> Result<Outcome, CliError> {
         return Ok(Outcome::Good);
     }
     let mut table = Table::new(["serial", "model", "uc", "ime", "class", "expires", "state"]);
-    for InstalledLicence {
-        serial,
-        grant,
-        problem,
-    } in licences
-    {
-        let grant = grant.clone().unwrap_or_default();
-        let Granted {
-            model,
-            uc_sessions,
-            ime,
-            class,
-            expires,
-        } = grant;
-        table.row([
-            serial.to_string(),
-            model,
-            uc_sessions.map_or_else(String::new, |sessions| sessions.to_string()),
-            if ime { "yes" } else { "no" }.into(),
-            class,
-            expires.map_or_else(|| "never".into(), date::shown),
-            problem.clone().unwrap_or_else(|| "holds".into()),
-        ]);
+    for licence in licences {
+        table.row(row(licence));
     }
     out::print(&table.to_string())?;
     Ok(Outcome::Good)
+}
+
+/// What is not known of a licence that is not to be trusted is `-`.
+fn row(licence: &InstalledLicence) -> [String; 7] {
+    let [model, uc, ime, class, expires] = match &licence.grant {
+        Some(grant) => granted(grant),
+        None => ["-"; 5].map(str::to_owned),
+    };
+    let state = licence.problem.clone().unwrap_or_else(|| "holds".into());
+    let serial = licence.serial.to_string();
+    [serial, model, uc, ime, class, expires, state]
+}
+
+fn granted(grant: &Granted) -> [String; 5] {
+    let uc = grant.uc_sessions.map(|sessions| sessions.to_string());
+    [
+        grant.model.clone(),
+        uc.unwrap_or_default(),
+        if grant.ime { "yes" } else { "no" }.into(),
+        grant.class.clone(),
+        grant.expires.map_or_else(|| "never".into(), date::shown),
+    ]
 }
 
 fn keygen(key: &Path, public: &Path) -> Result<Outcome, CliError> {

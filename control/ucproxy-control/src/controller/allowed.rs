@@ -77,7 +77,7 @@ mod tests {
         let args = clap::Parser::parse_from(["ucproxy-control", "--runtime-dir", "/nowhere"]);
         let mut controller = Controller::new(args, 0);
         let report = Report::of(TEXT.as_bytes(), &Folder::of("/ucproxy.yaml".as_ref()), 0);
-        let about = super::super::wanted::about("start", &Peer::own());
+        let about = super::super::wanted::about("start", &Peer::own(), 0);
         let source = source(TEXT, "/etc/a.yaml");
         let wanted = controller.wanted_of(source, about, report.policy.unwrap());
         controller.wanted = Some(wanted.unwrap());
@@ -135,6 +135,7 @@ mod tests {
                 notice: None,
                 strict: true,
                 enforce: false,
+                licence: None,
             };
             controller.may_propose(&member(group), &proposal)
         };

@@ -3,10 +3,11 @@
 
 use abi::Limits;
 use admin::{Failure, Request, Response, TlsLimit};
-use license::{Entitlement, Grant, GrantError, Model, TlsLimitError};
+use license::{Entitlement, Grant, Model, TlsLimitError};
 
 use super::Controller;
 use super::wanted::Wanted;
+use crate::licences::{Change, refused};
 use crate::store::Source;
 
 /// A configuration that an operator wants to run.
@@ -22,6 +23,8 @@ pub(super) struct Proposal {
     pub(super) strict: bool,
     /// Whether established sessions that it does not allow are closed.
     pub(super) enforce: bool,
+    /// The licence that comes or goes with it, once it is kept.
+    pub(super) licence: Option<Change>,
 }
 
 impl Controller {
@@ -37,22 +40,21 @@ impl Controller {
                 notice: None,
                 strict: true,
                 enforce: false,
+                licence: None,
             }),
             Request::SetTlsLimit { sessions, .. } => self.with_tls_limit(sessions),
             Request::ClearConfiguration { standby } => self.cleared(standby),
             Request::Rollback { version, .. } => self.rolled_back(version),
             Request::InstallLicence { text } => self.install(&text),
-            Request::RemoveLicence { serial, .. } => {
-                self.licences.remove(serial)?;
-                let text = self.text()?.to_owned();
-                self.edited(text, format!("license remove {serial}"), None)
-            }
+            Request::RemoveLicence { serial, .. } => self.remove(serial),
             Request::ProvisionStreams { .. }
             | Request::Status
             | Request::History
             | Request::Licences
             | Request::TlsLimit
-            | Request::Configuration => Err(Failure::Malformed),
+            | Request::Configuration => Err(Failure::Malformed {
+                reason: "it changes nothing".to_owned(),
+            }),
         }
     }
 
@@ -118,6 +120,7 @@ impl Controller {
             notice: None,
             strict: false,
             enforce: false,
+            licence: None,
         })
     }
 
@@ -135,6 +138,7 @@ impl Controller {
             notice,
             strict: false,
             enforce: false,
+            licence: None,
         })
     }
 
@@ -157,29 +161,44 @@ impl Controller {
     /// Installs a licence that holds on this unit. A TLS proxy limit that was set by hand below
     /// what it grants is raised (L13).
     fn install(&mut self, text: &str) -> Result<Proposal, Failure> {
-        let (model, ..) = self.appliance()?;
+        let (model, held, _) = self.appliance()?;
         let now = self.now();
         let licensed = &self.running()?.policy.licensed;
         if licensed.issuers.is_empty() {
             return Err(Failure::NoIssuers);
         }
-        let refused = |error: GrantError| Failure::LicenceRefused {
-            reason: error.to_string(),
-        };
         let grant = Grant::read(text, &licensed.issuers).map_err(refused)?;
         grant.check(model, now).map_err(refused)?;
         let running = self.text()?;
         let raised = licensed.set_limit.and_then(|set| {
             let limit = license::TlsLimit::set(model, set).ok()?;
-            let limit = limit.licensed(model, grant.tier.unwrap_or(0), grant.ime);
+            let limit = limit.installed(model, &held, &grant);
             (set < limit.sessions()).then_some(limit.sessions())
         });
         let edited = match raised {
             Some(limit) => policy::with_tls_limit(running, limit).ok_or(Failure::NotEditable)?,
             None => running.to_owned(),
         };
-        self.licences.install(&grant, text)?;
+        let serial = grant.serial;
+        let text = text.to_owned();
+        let licence = Change::Install { serial, text };
+        self.licences.check(&licence)?;
         let notice = raised.map(|limit| format!("the TLS proxy limit was raised to {limit}"));
-        self.edited(edited, format!("license install {}", grant.serial), notice)
+        let proposal = self.edited(edited, format!("license install {serial}"), notice)?;
+        Ok(Proposal {
+            licence: Some(licence),
+            ..proposal
+        })
+    }
+
+    fn remove(&self, serial: u64) -> Result<Proposal, Failure> {
+        let text = self.text()?.to_owned();
+        let licence = Change::Remove { serial };
+        self.licences.check(&licence)?;
+        let proposal = self.edited(text, format!("license remove {serial}"), None)?;
+        Ok(Proposal {
+            licence: Some(licence),
+            ..proposal
+        })
     }
 }

@@ -9,6 +9,7 @@ use policy::Finding;
 use super::publish::Stage;
 use super::wanted::Wanted;
 use super::{Controller, send};
+use crate::licences::Staged;
 use crate::link::Link;
 
 /// An operator is told that workers have not acknowledged a policy after this long.
@@ -26,7 +27,7 @@ pub(super) struct Pending {
     pub(super) not_kept: Option<String>,
     /// Sessions that had been closed by enforcement before; `None` when it is not enforced.
     pub(super) closed_before: Option<u64>,
-    /// What to go back to if the data plane refuses.
+    /// What to go back to if the data plane refuses, or a licence's file cannot be had.
     pub(super) before: Option<Wanted>,
 }
 
@@ -81,12 +82,32 @@ impl Controller {
         let Some(about) = wanted.to_keep.take() else {
             return;
         };
+        let licence = wanted.licence.take();
         if let Err(error) = self.versions.keep(about, &wanted.source) {
             tracing::error!(%error, "configuration is taken but could not be kept");
             if let Some(pending) = &mut self.pending {
                 pending.not_kept = Some(error.to_string());
             }
         }
+        // After the version: a crash between the two leaves a licence that can be installed again.
+        if let Some(Err(failure)) = licence.map(Staged::commit) {
+            tracing::error!(%failure, "licences stay as they were");
+            self.go_back(failure);
+        }
+    }
+
+    /// Tells the operator who waits why nothing came of it; the configuration before is wanted
+    /// again.
+    pub(super) fn go_back(&mut self, failure: Failure) {
+        let Some(pending) = self.pending.take() else {
+            return;
+        };
+        if let Some(before) = pending.before {
+            self.want(before);
+        } else {
+            self.wanted = None;
+        }
+        send(&pending.reply, Response::Failed(failure));
     }
 
     /// Sessions that enforcement has closed since the data plane's start.

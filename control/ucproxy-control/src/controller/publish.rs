@@ -3,10 +3,10 @@
 
 use abi::Limits;
 use abi::publish::PublishError;
-use admin::{Failure, Response};
+use admin::Failure;
 
+use super::Controller;
 use super::wanted::Wanted;
-use super::{Controller, send};
 use crate::link::{Link, Progress};
 use crate::socket::SocketError;
 
@@ -79,20 +79,11 @@ impl Controller {
         }
     }
 
-    /// Notes that what is wanted cannot be had. An operator who waits for it is told, and the
-    /// configuration before is wanted again.
+    /// Notes that what is wanted cannot be had.
     fn refused(&mut self, failure: Failure) {
         self.stage = Stage::Refused;
         self.note(Some(failure.to_string()));
-        let Some(pending) = self.pending.take() else {
-            return;
-        };
-        if let Some(before) = pending.before {
-            self.want(before);
-        } else {
-            self.wanted = None;
-        }
-        send(&pending.reply, Response::Failed(failure));
+        self.go_back(failure);
     }
 
     fn note(&mut self, problem: Option<String>) {

@@ -12,8 +12,10 @@ use super::change::Proposal;
 use super::pending::{ACKNOWLEDGE_WITHIN, Pending};
 use super::publish::Stage;
 use super::{Controller, send};
+use crate::audit;
 use crate::clock;
 use crate::keys::Keys;
+use crate::licences::Staged;
 use crate::peer::Peer;
 use crate::store::Source;
 
@@ -32,6 +34,8 @@ pub(super) struct Wanted {
     pub(super) enforce: bool,
     /// Who had it taken, when and how; `None` once it was kept for the next start.
     pub(super) to_keep: Option<Version>,
+    /// The licence that comes or goes with it, counted already; `None` once that was carried out.
+    pub(super) licence: Option<Staged>,
 }
 
 impl Wanted {
@@ -48,7 +52,10 @@ impl Controller {
         match Source::read(path) {
             Ok(source) => self.take(source, change),
             Err(error) => {
-                tracing::error!(path = %path.display(), %error, "configuration cannot be read");
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+                let path = path.display();
+                tracing::error!(%path, %error, "configuration cannot be read");
+                self.record(change, "failed", format!("{path}: {error}"));
                 false
             }
         }
@@ -56,6 +63,23 @@ impl Controller {
 
     /// Takes a configuration up unless errors keep it from working; nobody waits.
     pub(super) fn take(&mut self, source: Source, change: &str) -> bool {
+        let path = source.path.clone();
+        match self.take_up(source, change) {
+            Ok(wanted) => {
+                self.record(change, "applied", path);
+                self.want(wanted);
+                true
+            }
+            Err((outcome, why)) => {
+                tracing::error!("configuration is not taken up: {why}");
+                self.record(change, outcome, why);
+                false
+            }
+        }
+    }
+
+    /// What `source` makes, or the outcome and the reason for the audit log.
+    fn take_up(&mut self, source: Source, change: &str) -> Result<Wanted, (&'static str, String)> {
         let report = check(&source);
         for finding in &report.findings {
             let text = format!("{}:{finding}", source.path).replace('\n', ";");
@@ -64,28 +88,23 @@ impl Controller {
                 Severity::Warning => tracing::warn!("{text}"),
             }
         }
-        let peer = Peer::own();
-        let path = source.path.clone();
-        let about = about(change, &peer);
-        let taken = report
-            .policy
-            .ok_or_else(|| "it has errors".to_owned())
-            .and_then(|policy| {
-                let wanted = self.wanted_of(source, about, policy);
-                wanted.map_err(|failure| failure.to_string())
-            });
-        let outcome = if taken.is_ok() { "applied" } else { "refused" };
-        // Logged if it cannot be recorded.
-        drop(self.audit.record(&peer, change, outcome, Some(path)));
-        let wanted = match taken {
-            Ok(wanted) => wanted,
-            Err(why) => {
-                tracing::error!("configuration is not taken up: {why}");
-                return false;
-            }
+        let path = source.path.replace('\n', ";");
+        let Some(policy) = report.policy else {
+            let error = audit::first_error(&report.findings).unwrap_or_default();
+            return Err(("refused", format!("{path}:{error}")));
         };
-        self.want(wanted);
-        true
+        let about = about(change, &Peer::own(), self.now());
+        let wanted = self.wanted_of(source, about, policy);
+        wanted.map_err(|failure| ("failed", format!("{path}: {failure}")))
+    }
+
+    /// Records what came of something that nobody asked for over the admin socket.
+    fn record(&self, change: &str, outcome: &str, detail: String) {
+        // Logged if it cannot be recorded.
+        drop(
+            self.audit
+                .record(&Peer::own(), change, outcome, Some(detail)),
+        );
     }
 
     pub(super) fn apply(
@@ -101,6 +120,7 @@ impl Controller {
             notice,
             strict,
             enforce,
+            licence,
         } = proposal;
         let report = check(&source);
         let errors = strict && report.has_errors();
@@ -109,8 +129,9 @@ impl Controller {
             let findings = report.findings;
             return send(&reply, Response::Refused { findings });
         };
-        let about = about(&change, peer);
-        let mut wanted = match self.wanted_of(source, about, policy) {
+        let about = about(&change, peer, self.now());
+        let wanted = self.wanted_of(source, about, policy);
+        let mut wanted = match wanted.and_then(|wanted| self.with_licence(wanted, licence)) {
             Ok(wanted) => wanted,
             Err(failure) => return send(&reply, Response::Failed(failure)),
         };
@@ -154,10 +175,10 @@ pub(super) fn check(source: &Source) -> Report {
     Report::of(&source.text, &folder, clock::wall_seconds())
 }
 
-/// What is kept of a change besides its text.
-pub(super) fn about(change: &str, peer: &Peer) -> Version {
+/// What is kept of a change at `time` besides its text.
+pub(super) fn about(change: &str, peer: &Peer, time: u64) -> Version {
     Version {
-        time: clock::wall_seconds(),
+        time,
         uid: peer.uid,
         user: peer.user.clone(),
         change: change.to_owned(),

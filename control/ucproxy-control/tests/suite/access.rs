@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use admin::{AuditRecord, Failure, Request, Response, SOCKET_NAME};
 
-use super::harness::{Lab, config};
+use super::harness::{Lab, config, until};
 
 fn log(lab: &Lab) -> Vec<AuditRecord> {
     let text = fs::read_to_string(lab.dir.join("audit.log")).unwrap();
@@ -39,6 +39,58 @@ fn every_change_and_refusal_is_recorded_with_who_asked() {
         .unwrap()
         .permissions();
     assert_eq!(mode.mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_hangup_is_recorded_with_what_came_of_it() {
+    let lab = Lab::new();
+    let path = lab.write(&config(1));
+    let control = lab.start();
+    let hang_up = |outcome: &str, reason: &str| {
+        let before = log(&lab).len();
+        control.signal("HUP");
+        until("recorded", || log(&lab).len() > before);
+        let log = log(&lab);
+        let last = log.last().unwrap();
+        assert_eq!(
+            (last.command.as_str(), last.outcome.as_str()),
+            ("reload", outcome)
+        );
+        let detail = last.detail.as_ref().unwrap();
+        assert!(detail.starts_with(&path.display().to_string()), "{detail}");
+        assert!(detail.contains(reason), "{detail}");
+    };
+    hang_up("applied", "ucproxy.yaml");
+    lab.write("colour: blue\n");
+    hang_up("refused", "ucproxy.yaml:1:1: error: colour: unknown key");
+    fs::remove_file(&path).unwrap();
+    hang_up("failed", "No such file or directory (os error 2)");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&path)
+            .status()
+            .unwrap()
+            .success()
+    );
+    hang_up("failed", "not a regular file");
+}
+
+#[test]
+fn a_licence_is_recorded_with_the_number_that_it_bears() {
+    let lab = Lab::new();
+    let _control = lab.start_bare();
+    for (text, command) in [
+        ("ucproxy licence 1\nserial: 17\n", "license install 17"),
+        ("nonsense", "license install"),
+    ] {
+        lab.call(&Request::InstallLicence { text: text.into() });
+        let log = log(&lab);
+        let last = log.last().unwrap();
+        assert_eq!(
+            (last.command.as_str(), last.outcome.as_str()),
+            (command, "failed")
+        );
+    }
 }
 
 #[test]

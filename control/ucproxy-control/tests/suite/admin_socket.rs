@@ -3,11 +3,13 @@
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
-use admin::{Failure, Request, Response, SOCKET_NAME};
+use admin::{AuditRecord, Failure, Request, Response, SOCKET_NAME};
 
 use super::dataplane::DataPlane;
 use super::harness::{Lab, SOON, config, until};
+use super::process::Control;
 
 fn connect(lab: &Lab) -> UnixStream {
     let stream = UnixStream::connect(lab.dir.join(SOCKET_NAME)).unwrap();
@@ -57,8 +59,43 @@ fn what_is_no_request_is_answered_so() {
     let mut stream = connect(&lab);
     stream.write_all(&u32::MAX.to_be_bytes()).unwrap();
     let response: Response = admin::read(&mut stream).unwrap();
-    assert_eq!(response, Response::Failed(Failure::Malformed));
+    let reason = "frame of 4294967295 octets".to_owned();
+    assert_eq!(response, Response::Failed(Failure::Malformed { reason }));
     assert_eq!(stream.read(&mut [0]).unwrap(), 0);
+}
+
+#[test]
+fn what_control_does_not_know_and_paths_that_are_none_are_refused() {
+    let lab = Lab::new();
+    let _control = lab.start_bare();
+    lab.apply("license: {model: ASA5520}\n");
+    let apply = |path: &str| format!(r#"{{"apply": {{"text": "tcp: {{}}", "path": "{path}"}}}}"#);
+    let limit = r#"{"set-tls-limit": {"sessions": 500, "enforced": true}}"#;
+    for (body, expected) in [
+        (limit.to_owned(), "unknown field `enforced`"),
+        (apply("relative.yaml"), "'path' is not absolute"),
+        (apply(""), "'path' is not absolute"),
+        (apply(r"/etc/a\u0000b"), "a NUL in 'path'"),
+    ] {
+        let mut stream = connect(&lab);
+        let len = u32::try_from(body.len()).unwrap().to_be_bytes();
+        stream.write_all(&[&len, body.as_bytes()].concat()).unwrap();
+        let response: Response = admin::read(&mut stream).unwrap();
+        let Response::Failed(Failure::Malformed { reason }) = response else {
+            panic!("{body}: {response:?}")
+        };
+        assert!(reason.starts_with(expected), "{reason}");
+        let log = std::fs::read_to_string(lab.dir.join("audit.log")).unwrap();
+        let last: AuditRecord = admin::from_line(log.lines().last().unwrap()).unwrap();
+        assert_eq!(
+            (last.outcome.as_str(), last.detail),
+            ("malformed", Some(reason))
+        );
+    }
+    let Response::Configuration(running) = lab.call(&Request::Configuration) else {
+        panic!("nothing runs")
+    };
+    assert_eq!(running.text, "license: {model: ASA5520}\n");
 }
 
 /// File descriptors that are open in the process.
@@ -89,6 +126,36 @@ fn hundreds_that_say_nothing_or_half_of_it_keep_nobody_waiting() {
     assert_eq!(idle[0].read(&mut [0]).unwrap(), 0);
     drop(idle);
     until("clients gone", || descriptors(control.pid()) <= before);
+}
+
+/// Time that the process has had of a processor, in hundredths of a second.
+fn busy(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    let times = fields.split(' ').skip(11).take(2);
+    times.map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}
+
+#[test]
+fn fewer_file_descriptors_than_clients_keep_nobody_waiting_and_no_core_busy() {
+    // With the one there is room for some, with the other there is not even for the fewest.
+    for descriptors in [64, 12] {
+        let lab = Lab::new();
+        let mut control = Control::spawn_within(&lab.dir, descriptors);
+        until("control answers", || {
+            assert!(control.is_running(), "{}", control.log());
+            lab.try_status().is_some()
+        });
+        let mut idle: Vec<_> = (0..120).map(|_| connect(&lab)).collect();
+        assert_eq!(lab.status().pid, control.pid(), "{descriptors}");
+        assert_eq!(idle[0].read(&mut [0]).unwrap(), 0, "the oldest had to go");
+        // Those that are left, and those at the door, cost nothing.
+        idle.extend((0..60).map(|_| connect(&lab)));
+        let before = busy(control.pid());
+        std::thread::park_timeout(Duration::from_secs(1));
+        let spent = busy(control.pid()) - before;
+        assert!(spent < 20, "{spent} hundredths of a second");
+    }
 }
 
 #[test]

@@ -92,6 +92,21 @@ fn other_requests_are_refused_and_garbage_disturbs_nobody() {
 }
 
 #[test]
+fn scrapers_that_say_nothing_or_half_of_it_keep_nobody_waiting() {
+    let lab = Lab::new();
+    let control = lab.start_bare();
+    let mut idle = Vec::new();
+    for n in 0..40 {
+        let mut stream = TcpStream::connect(address(&control)).unwrap();
+        if n % 2 == 0 {
+            stream.write_all(b"GET /met").unwrap();
+        }
+        idle.push(stream);
+        assert!(ask(&control, GET).contains("200 OK"), "{n} idle scrapers");
+    }
+}
+
+#[test]
 fn a_port_that_is_taken_does_not_keep_control_from_running() {
     let lab = Lab::new();
     let first = lab.start_bare();

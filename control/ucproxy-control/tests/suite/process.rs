@@ -6,6 +6,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use super::harness::until;
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_ucproxy-control");
+
 pub(super) struct Control {
     child: Child,
     log: PathBuf,
@@ -28,13 +30,31 @@ impl Control {
         args: &[&str],
         variables: &[(&str, &str)],
     ) -> Self {
+        let command = Command::new(PROGRAM);
+        Self::run(command, dir, config, args, variables)
+    }
+
+    /// With so many file descriptors and no more.
+    pub(super) fn spawn_within(dir: &Path, descriptors: u32) -> Self {
+        let mut command = Command::new("prlimit");
+        command.arg(format!("--nofile={descriptors}:{descriptors}"));
+        command.arg(PROGRAM);
+        Self::run(command, dir, None, &["--metrics", "127.0.0.1:0"], &[])
+    }
+
+    fn run(
+        mut command: Command,
+        dir: &Path,
+        config: Option<&Path>,
+        args: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let log = dir.join("control.log");
         let errors = File::options()
             .create(true)
             .append(true)
             .open(&log)
             .unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ucproxy-control"));
         command.arg("--runtime-dir").arg(dir);
         command.args(args);
         if let Some(config) = config {

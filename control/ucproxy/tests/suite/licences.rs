@@ -136,6 +136,10 @@ fn licences_are_shown_with_what_keeps_them_from_counting() {
         table.contains("1970-01-01 00:00:00  licence expired"),
         "{table}"
     );
+    let words: Vec<_> = table.lines().last().unwrap().split_whitespace().collect();
+    let unknown = ["-"; 5];
+    let expected = [&["4"][..], &unknown, &["licence", "is", "forged"]].concat();
+    assert_eq!(words, expected);
     let told = lab.json(&["license", "show", "--json"]);
     assert_eq!(told[0]["grant"]["uc_sessions"], 750);
     assert!(told[1]["grant"].is_null());
