@@ -29,6 +29,7 @@ pub enum Step {
 
 /// A media stream between two peers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Schema)]
+#[serde(deny_unknown_fields)]
 pub struct StaticStream {
     /// The side of the client.
     pub client: StaticSide,
@@ -38,6 +39,7 @@ pub struct StaticStream {
 
 /// One side of a static stream.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize, Schema)]
+#[serde(deny_unknown_fields)]
 pub struct StaticSide {
     /// The media termination address that the peer sends to.
     pub local: IpAddr,
