@@ -1,8 +1,8 @@
 //! The data plane's shared memory, to look at.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use abi::layout::{Layout, REGION_NAME};
+use abi::layout::{LOCK_NAME, Layout, REGION_NAME};
 use abi::policy::PolicyImage;
 use abi::records::{SessionRecord, StreamRecord};
 use shm::{Region, ShmError};
@@ -13,6 +13,8 @@ use crate::out::{self, CliError};
 pub(crate) struct View {
     region: Region,
     pub(crate) layout: Layout<'static>,
+    /// What the data plane locks for its life.
+    lock: PathBuf,
 }
 
 impl View {
@@ -25,7 +27,12 @@ impl View {
         })?;
         let layout =
             Layout::open(region.words()).map_err(|error| CliError::Layout { path, error })?;
-        Ok(Self { region, layout })
+        let lock = runtime_dir.join(LOCK_NAME);
+        Ok(Self {
+            region,
+            layout,
+            lock,
+        })
     }
 
     /// The same, saying so beside the output when the process is gone.
@@ -53,8 +60,7 @@ impl View {
 
     /// Whether the data plane's process lives.
     pub(crate) fn is_alive(&self) -> bool {
-        let pid = self.layout.pid().to_string();
-        Path::new("/proc").join(pid).exists()
+        shm::lives(self.layout.pid(), &self.lock)
     }
 
     /// Seconds since `then`, a reading of the data plane's clock.

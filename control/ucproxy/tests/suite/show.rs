@@ -1,9 +1,10 @@
 //! `show`, with control dead.
 
 use core::net::SocketAddr;
+use std::fs::File;
 
 use abi::boot::Origin;
-use abi::layout::Layout;
+use abi::layout::{LOCK_NAME, Layout};
 use abi::limits::{Limits, UNLIMITED};
 use abi::policy::{Application, PolicyImage, Source};
 use abi::records::{SessionRecord, SessionState, StreamFlow, StreamRecord, StreamSide, Text};
@@ -377,6 +378,20 @@ fn what_a_dead_data_plane_left_is_shown_and_said_to_be_that() {
     assert!(output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("is gone"));
     assert!(String::from_utf8_lossy(&output.stdout).contains("rx-frames"));
+}
+
+#[test]
+fn a_process_that_got_the_number_of_a_dead_data_plane_is_none() {
+    let lab = Lab::new();
+    lab.region();
+    let alive = || lab.json(&["show", "status", "--json"])["dataplane"]["alive"].clone();
+    let lock = File::create(lab.dir.join(LOCK_NAME)).unwrap();
+    lock.lock().unwrap();
+    assert_eq!(alive(), true);
+    lock.unlock().unwrap();
+    assert_eq!(alive(), false);
+    let output = lab.run(&["show", "license"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is gone"));
 }
 
 #[test]
