@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use abi::counters::Counters;
-use abi::layout::{Layout, LayoutError, REGION_NAME};
+use abi::layout::{LOCK_NAME, Layout, LayoutError, REGION_NAME};
 use abi::policy::PolicyImage;
 use abi::publish::PublishError;
 use abi::{BootId, Limits, Reason};
@@ -93,7 +93,7 @@ impl Link {
 
     /// Whether the data plane's process lives; its memory outlives it.
     pub(crate) fn is_alive(&self) -> bool {
-        Path::new("/proc").join(self.pid().to_string()).exists()
+        shm::lives(self.pid(), &self.runtime_dir.join(LOCK_NAME))
     }
 
     /// Whether workers run.
@@ -178,5 +178,50 @@ impl Link {
 fn release(region: Region) {
     if let Err(error) = region.release() {
         tracing::warn!(%error, "shared memory of the data plane that is gone stays mapped");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use abi::boot::Origin;
+    use abi::layout::Shape;
+
+    use super::*;
+
+    /// Memory in `dir` of a data plane with a worker, whose process this test is.
+    fn publish(dir: &Path) {
+        let shape = Shape {
+            workers: 1,
+            sessions: 1,
+            streams: 1,
+            image_words: 1 << 10,
+        };
+        let region = Region::create(&dir.join(REGION_NAME), shape.words()).unwrap();
+        let layout = Layout::format(region.words(), shape).unwrap();
+        layout.set_origin(&Origin {
+            boot: BootId(1),
+            pid: std::process::id().into(),
+            started: 1_000,
+        });
+        layout.set_workers_running(1);
+        region.publish().unwrap();
+    }
+
+    #[test]
+    fn a_number_that_another_process_has_got_is_no_data_plane() {
+        let name = format!("ucproxy-link-{}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        fs::create_dir_all(&dir).unwrap();
+        publish(&dir);
+        let lock = File::create(dir.join(LOCK_NAME)).unwrap();
+        lock.lock().unwrap();
+        let link = Link::attach(&dir).unwrap();
+        assert!(link.is_alive() && link.is_running());
+        lock.unlock().unwrap();
+        assert!(!link.is_alive() && !link.is_running());
+        assert!(link.may_publish(), "nobody is waited for");
+        fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -52,6 +52,10 @@ pub(crate) enum CliError {
     Grant(#[from] GrantError),
     #[error("no data plane has run with {path}: {error}")]
     NoRegion { path: PathBuf, error: ShmError },
+    #[error("shared memory is its owner's alone, and this user may not read {path}: {error}")]
+    NotOurs { path: PathBuf, error: ShmError },
+    #[error("{path}: {error}")]
+    Region { path: PathBuf, error: ShmError },
     #[error("{path}: {error}")]
     Layout { path: PathBuf, error: LayoutError },
     #[error(transparent)]

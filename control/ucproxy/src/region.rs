@@ -1,8 +1,9 @@
 //! The data plane's shared memory, to look at.
 
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
-use abi::layout::{Layout, REGION_NAME};
+use abi::layout::{LOCK_NAME, Layout, REGION_NAME};
 use abi::policy::PolicyImage;
 use abi::records::{SessionRecord, StreamRecord};
 use shm::{Region, ShmError};
@@ -13,19 +14,23 @@ use crate::out::{self, CliError};
 pub(crate) struct View {
     region: Region,
     pub(crate) layout: Layout<'static>,
+    /// What the data plane locks for its life.
+    lock: PathBuf,
 }
 
 impl View {
     /// Opens the shared memory of `runtime_dir`.
     pub(crate) fn open(runtime_dir: &Path) -> Result<Self, CliError> {
         let path = runtime_dir.join(REGION_NAME);
-        let region = Region::open_read_only(&path).map_err(|error| CliError::NoRegion {
-            path: path.clone(),
-            error,
-        })?;
+        let region = Region::open_read_only(&path).map_err(|error| refusal(&path, error))?;
         let layout =
             Layout::open(region.words()).map_err(|error| CliError::Layout { path, error })?;
-        Ok(Self { region, layout })
+        let lock = runtime_dir.join(LOCK_NAME);
+        Ok(Self {
+            region,
+            layout,
+            lock,
+        })
     }
 
     /// The same, saying so beside the output when the process is gone.
@@ -53,8 +58,7 @@ impl View {
 
     /// Whether the data plane's process lives.
     pub(crate) fn is_alive(&self) -> bool {
-        let pid = self.layout.pid().to_string();
-        Path::new("/proc").join(pid).exists()
+        shm::lives(self.layout.pid(), &self.lock)
     }
 
     /// Seconds since `then`, a reading of the data plane's clock.
@@ -95,5 +99,41 @@ impl View {
     pub(crate) fn policy(&self) -> Option<PolicyImage> {
         let (_, octets) = self.layout.policy()?.read().ok()??;
         PolicyImage::decode(&octets).ok()
+    }
+}
+
+/// Why the shared memory at `path` is not to be had.
+fn refusal(path: &Path, error: ShmError) -> CliError {
+    let path = path.to_owned();
+    let kind = match &error {
+        ShmError::Open(error) => Some(error.kind()),
+        ShmError::Owner { .. } => Some(ErrorKind::PermissionDenied),
+        _ => None,
+    };
+    match kind {
+        Some(ErrorKind::NotFound) => CliError::NoRegion { path, error },
+        Some(ErrorKind::PermissionDenied) => CliError::NotOurs { path, error },
+        _ => CliError::Region { path, error },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn only_where_there_is_none_no_data_plane_has_run() {
+        let told = |error| refusal(Path::new("/run/x/region"), error).to_string();
+        let open = |kind: ErrorKind| told(ShmError::Open(io::Error::from(kind)));
+        let never = "no data plane has run with /run/x/region: ";
+        assert!(open(ErrorKind::NotFound).starts_with(never));
+        let private =
+            "shared memory is its owner's alone, and this user may not read /run/x/region: ";
+        assert!(open(ErrorKind::PermissionDenied).starts_with(private));
+        let other = told(ShmError::Owner { owner: 1, us: 2 });
+        assert!(other.starts_with(private), "{other}");
+        assert!(told(ShmError::NotAFile).starts_with("/run/x/region: "));
     }
 }

@@ -1,62 +1,80 @@
 //! `top`: what runs, live and over the whole screen.
 //!
 //! `snapshot` reads shared memory, `model` makes rates of two snapshots and obeys keys, `view`
-//! draws a model; only this file knows of a terminal.
+//! draws a model; `keys` knows what a terminal sends for a key, and `tty` the terminal.
+//!
+//! The terminal is not read by `crossterm`, which waits for the rest of whatever begins like a
+//! key, and for ever on a terminal that is gone.
 
+mod keys;
 mod model;
 mod snapshot;
+mod tty;
 mod view;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, BufWriter, IsTerminal};
 use std::mem;
+use std::panic;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ratatui::DefaultTerminal;
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+use signal_hook::consts::SIGHUP;
+use signal_hook::low_level::emulate_default_handler;
 
+use self::keys::Keyboard;
 use self::model::{Key, Model};
 use self::snapshot::Snapshot;
+use self::tty::{LOOK_EVERY, Signals, Tty};
 use crate::out::{CliError, Outcome};
 use crate::region::View;
 
-/// Longest wait for a key before signals and shared memory are looked at again.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Longest wait for the rest of a key, of which a terminal sends all at once.
+const REST_WITHIN: Duration = Duration::from_millis(100);
+
+/// Most octets that are read at once.
+const OCTETS_MAX: usize = 1_024;
 
 /// Shows the data plane of `runtime_dir`, and those that follow it, until the operator has seen
-/// enough. The terminal is as it was afterwards, also when a signal ends it.
+/// enough. The terminal is as it was afterwards, also when a signal ends it; the process then
+/// dies of that signal, and where there is no terminal any more, of the one that says so.
 pub(crate) fn run(runtime_dir: &Path) -> Result<Outcome, CliError> {
     if !io::stdout().is_terminal() {
         return Err(CliError::NoTerminal);
     }
     let view = View::open(runtime_dir)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(CliError::Output)?;
+    let signals = Signals::catch().map_err(CliError::Output)?;
+    let tty = Tty::open(signals.clone()).map_err(CliError::Output)?;
+    let result = on_screen(&tty, || watch(&tty, view, runtime_dir, &signals));
+    let hung_up = || tty.is_gone().then_some(SIGHUP);
+    if let Some(signal) = signals.caught().or_else(hung_up) {
+        emulate_default_handler(signal).map_err(CliError::Output)?;
     }
-    let mut terminal = ratatui::try_init().map_err(CliError::Output)?;
-    let result = watch(&mut terminal, view, runtime_dir, &stop);
-    ratatui::try_restore().map_err(CliError::Output)?;
     result.map(|()| Outcome::Good).map_err(CliError::Output)
 }
 
-fn watch(
-    terminal: &mut DefaultTerminal,
-    mut view: View,
-    runtime_dir: &Path,
-    stop: &AtomicBool,
-) -> io::Result<()> {
+/// Runs `inner` with the whole screen.
+fn on_screen(tty: &Tty, inner: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        // Or what it says would go with the screen.
+        ratatui::restore();
+        hook(info);
+    }));
+    let result = tty.enter().and_then(|()| inner());
+    let left = tty.leave();
+    result.and(left)
+}
+
+fn watch(tty: &Tty, mut view: View, runtime_dir: &Path, signals: &Signals) -> io::Result<()> {
+    let mut terminal = Terminal::new(CrosstermBackend::new(BufWriter::new(tty)))?;
     let mut model = Model::new(Snapshot::read(&view));
-    while !stop.load(Ordering::Relaxed) {
+    let mut keyboard = Keyboard::default();
+    while signals.caught().is_none() {
         terminal.draw(|frame| view::draw(frame, &model))?;
-        if event::poll(LOOK_EVERY)?
-            && let Event::Key(pressed) = event::read()?
-            && let Some(key) = key(pressed)
-            && model.press(key)
-        {
+        let mut keys = pressed(tty, &mut keyboard)?.into_iter();
+        if keys.any(|key| model.press(key)) {
             return Ok(());
         }
         if let Some(next) = view.successor(runtime_dir) {
@@ -71,18 +89,17 @@ fn watch(
     Ok(())
 }
 
-fn key(pressed: KeyEvent) -> Option<Key> {
-    if pressed.kind == KeyEventKind::Release {
-        return None;
-    }
-    match pressed.code {
-        KeyCode::Char(letter) if pressed.modifiers.contains(KeyModifiers::CONTROL) => {
-            (letter == 'c').then_some(Key::Quit)
-        }
-        KeyCode::Char(letter) => Some(Key::Letter(letter)),
-        KeyCode::Backspace => Some(Key::Erase),
-        KeyCode::Enter => Some(Key::Enter),
-        KeyCode::Esc => Some(Key::Escape),
-        _ => None,
-    }
+/// The keys that were pressed; none after a while without.
+fn pressed(tty: &Tty, keyboard: &mut Keyboard) -> io::Result<Vec<Key>> {
+    let patience = if keyboard.is_amid() {
+        REST_WITHIN
+    } else {
+        LOOK_EVERY
+    };
+    let mut octets = [0; OCTETS_MAX];
+    let read = tty.read(&mut octets, patience)?;
+    Ok(match octets.get(..read) {
+        None | Some([]) => keyboard.settle().into_iter().collect(),
+        Some(octets) => keyboard.take(octets),
+    })
 }

@@ -36,6 +36,9 @@ pub use totals::Totals;
 /// File name of the region in the runtime directory.
 pub const REGION_NAME: &str = "region";
 
+/// File name beside it of the lock that the data plane holds for its life.
+pub const LOCK_NAME: &str = "dataplane.lock";
+
 const MAGIC: u64 = u64::from_be_bytes(*b"ucproxy\0");
 
 /// Why a region cannot be used.

@@ -23,7 +23,7 @@ use std::sync::atomic::AtomicBool;
 
 use abi::BootId;
 use abi::boot::Origin;
-use abi::layout::{Layout, LayoutError, REGION_NAME};
+use abi::layout::{LOCK_NAME, Layout, LayoutError, REGION_NAME};
 use clap::Parser;
 use dpdk::Clock;
 use pipeline::Entropy;
@@ -86,7 +86,7 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<(), MainError> {
     make_runtime_dir(&args.runtime_dir).map_err(MainError::RuntimeDir)?;
-    let _lock = lock(&args.runtime_dir.join("dataplane.lock"))?;
+    let _lock = lock(&args.runtime_dir.join(LOCK_NAME))?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         signal_hook::flag::register(signal, Arc::clone(&stop)).map_err(MainError::Signals)?;

@@ -9,7 +9,7 @@ use admin::{Request, Response};
 use serde::Serialize;
 
 use crate::clock::{self, span};
-use crate::out::keys_after_restart;
+use crate::out::{CliError, keys_after_restart};
 use crate::region::View;
 
 /// Control that does not answer this soon is not well.
@@ -18,16 +18,17 @@ pub(super) const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 /// Both processes, and how the policy stands.
 #[derive(Debug, Serialize)]
 pub(crate) struct Status {
-    /// Workers run, and every one obeys the newest policy.
-    ready: bool,
+    /// Workers run, and every one obeys the newest policy; `null` when it is not known.
+    ready: Option<bool>,
     dataplane: DataPlane,
-    policy: Policy,
+    policy: Option<Policy>,
     control: Control,
 }
 
 #[derive(Debug, Default, Serialize)]
 struct DataPlane {
-    alive: bool,
+    /// `null` when it is not known.
+    alive: Option<bool>,
     pid: Option<u64>,
     /// Seconds since 1970.
     started: Option<u64>,
@@ -76,20 +77,12 @@ impl Status {
     pub(crate) fn read(runtime_dir: &Path) -> Self {
         let (dataplane, policy) = match View::open(runtime_dir) {
             Ok(view) => look(&view),
-            Err(error) => {
-                let dataplane = DataPlane {
-                    problem: Some(error.to_string()),
-                    ..DataPlane::default()
-                };
-                (dataplane, Policy::default())
-            }
+            Err(error) => unseen(&error),
         };
-        let obeyed = |&generation: &u64| generation >= policy.published;
+        let obeyed = policy.as_ref().map(Policy::is_obeyed);
+        let works = |alive, obeyed| alive && dataplane.workers > 0 && obeyed;
         Self {
-            ready: dataplane.alive
-                && dataplane.workers > 0
-                && policy.published > 0
-                && policy.acknowledged.iter().all(obeyed),
+            ready: dataplane.alive.zip(obeyed).map(|(a, o)| works(a, o)),
             control: ask(runtime_dir).about(dataplane.boot.as_ref()),
             dataplane,
             policy,
@@ -97,13 +90,32 @@ impl Status {
     }
 }
 
-fn look(view: &View) -> (DataPlane, Policy) {
+impl Policy {
+    /// Whether there is one, and every worker obeys it.
+    fn is_obeyed(&self) -> bool {
+        let obeyed = |&generation: &u64| generation >= self.published;
+        self.published > 0 && self.acknowledged.iter().all(obeyed)
+    }
+}
+
+/// What is known without shared memory: nothing of one that is there but not for us to read.
+fn unseen(error: &CliError) -> (DataPlane, Option<Policy>) {
+    let is_absent = !matches!(error, CliError::NotOurs { .. });
+    let dataplane = DataPlane {
+        alive: is_absent.then_some(false),
+        problem: Some(error.to_string()),
+        ..DataPlane::default()
+    };
+    (dataplane, is_absent.then(Policy::default))
+}
+
+fn look(view: &View) -> (DataPlane, Option<Policy>) {
     let layout = &view.layout;
     let (alive, started) = (view.is_alive(), layout.started());
     let workers = layout.workers_running();
     let uptime = clock::wall_seconds().saturating_sub(started);
     let dataplane = DataPlane {
-        alive,
+        alive: Some(alive),
         pid: Some(layout.pid()),
         started: Some(started),
         uptime_seconds: alive.then_some(uptime),
@@ -120,13 +132,14 @@ fn look(view: &View) -> (DataPlane, Policy) {
         acknowledged: (0..workers).map(|w| layout.acknowledged(w)).collect(),
         refused: (refused > 0).then_some(refused),
     };
-    (dataplane, policy)
+    (dataplane, Some(policy))
 }
 
 impl Control {
-    /// The same, unless what it says is of another start of the data plane than the `shown` one.
+    /// The same, unless what it says is of another start of the data plane than the `shown` one;
+    /// where none is shown, there is nothing to hold it against.
     fn about(self, shown: Option<&String>) -> Self {
-        if self.boot.is_none() || self.boot.as_ref() == shown {
+        if shown.is_none() || self.boot.is_none() || self.boot.as_ref() == shown {
             return self;
         }
         Self {
@@ -163,6 +176,22 @@ fn ask(runtime_dir: &Path) -> Control {
     }
 }
 
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let acknowledged: Vec<_> = self.acknowledged.iter().map(u64::to_string).collect();
+        writeln!(
+            f,
+            "policy      generation {}, workers at [{}]",
+            self.published,
+            acknowledged.join(", ")
+        )?;
+        if let Some(refused) = self.refused {
+            writeln!(f, "            generation {refused} was refused")?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -171,7 +200,7 @@ impl fmt::Display for Status {
             policy,
             control,
         } = self;
-        writeln!(f, "ready       {}", yes(*ready))?;
+        writeln!(f, "ready       {}", ready.map_or("unknown", yes))?;
         write!(f, "data plane  ")?;
         match (dataplane.pid, dataplane.uptime_seconds) {
             (Some(pid), Some(uptime)) => {
@@ -179,17 +208,14 @@ impl fmt::Display for Status {
                 writeln!(f, "pid {pid}, up {}, {workers} workers", span(uptime))?;
             }
             (Some(pid), None) => writeln!(f, "gone (was pid {pid})")?,
-            (None, _) => writeln!(f, "not there: {}", text(dataplane.problem.as_ref()))?,
+            (None, _) => {
+                let there = dataplane.alive.map_or("unknown", |_| "not there");
+                writeln!(f, "{there}: {}", text(dataplane.problem.as_ref()))?;
+            }
         }
-        let acknowledged: Vec<_> = policy.acknowledged.iter().map(u64::to_string).collect();
-        writeln!(
-            f,
-            "policy      generation {}, workers at [{}]",
-            policy.published,
-            acknowledged.join(", ")
-        )?;
-        if let Some(refused) = policy.refused {
-            writeln!(f, "            generation {refused} was refused")?;
+        match policy {
+            Some(policy) => write!(f, "{policy}")?,
+            None => writeln!(f, "policy      unknown")?,
         }
         write!(f, "control     ")?;
         match control.pid {

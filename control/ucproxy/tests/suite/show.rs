@@ -1,9 +1,11 @@
 //! `show`, with control dead.
 
 use core::net::SocketAddr;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
 
 use abi::boot::Origin;
-use abi::layout::Layout;
+use abi::layout::{LOCK_NAME, Layout, REGION_NAME};
 use abi::limits::{Limits, UNLIMITED};
 use abi::policy::{Application, PolicyImage, Source};
 use abi::records::{SessionRecord, SessionState, StreamFlow, StreamRecord, StreamSide, Text};
@@ -377,6 +379,55 @@ fn what_a_dead_data_plane_left_is_shown_and_said_to_be_that() {
     assert!(output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("is gone"));
     assert!(String::from_utf8_lossy(&output.stdout).contains("rx-frames"));
+}
+
+#[test]
+fn a_process_that_got_the_number_of_a_dead_data_plane_is_none() {
+    let lab = Lab::new();
+    lab.region();
+    let alive = || lab.json(&["show", "status", "--json"])["dataplane"]["alive"].clone();
+    let lock = File::create(lab.dir.join(LOCK_NAME)).unwrap();
+    lock.lock().unwrap();
+    assert_eq!(alive(), true);
+    lock.unlock().unwrap();
+    assert_eq!(alive(), false);
+    let output = lab.run(&["show", "license"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is gone"));
+}
+
+#[test]
+fn shared_memory_of_another_user_is_said_to_be_that() {
+    let lab = Lab::new();
+    let boot = lab.region().boot().to_string();
+    let region = lab.dir.join(REGION_NAME);
+    // Root may read everything, but trusts only what is its own.
+    if chown(&region, Some(1), None).is_err() {
+        fs::set_permissions(&region, Permissions::from_mode(0o000)).unwrap();
+    }
+    let status = Status {
+        in_force: true,
+        dataplane: Some(boot),
+        ..Status::default()
+    };
+    let _control = lab.control(vec![Response::Status(status); 2]);
+    let json = lab.json(&["show", "status", "--json"]);
+    for unknown in [&json["ready"], &json["policy"], &json["dataplane"]["alive"]] {
+        assert_eq!(*unknown, json!(null));
+    }
+    assert_eq!(json["control"]["in_force"], true);
+    assert_eq!(json["control"]["problem"], json!(null));
+    let private = "shared memory is its owner's alone, and this user may not read ";
+    let text = lab.text(&["show", "status"]);
+    let told = format!("ready       unknown\ndata plane  unknown: {private}");
+    assert!(text.starts_with(&told), "{text}");
+    assert!(text.contains("\npolicy      unknown\n"), "{text}");
+    let output = lab.run(&["show", "license"]);
+    assert_eq!(output.status.code(), Some(2));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        errors.starts_with(&format!("ucproxy: {private}")),
+        "{errors}"
+    );
 }
 
 #[test]

@@ -2,15 +2,19 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use abi::Reason;
 use abi::layout::REGION_NAME;
 
 use super::harness::Lab;
 
-/// Tells the terminal's modes before and after; the shell in between keeps the tool's pid known.
+/// Tells who holds the terminal's other end and its modes before and after; the shell in between
+/// keeps the tool's pid known.
 const SESSION: &str = r#"stty rows 30 cols 140
+echo "holder $PPID."
 echo "before $(stty -g)."
 sh -c 'echo "pid $$."; exec "$TOOL" --runtime-dir "$LAB" top'
 status=$?
@@ -73,15 +77,39 @@ impl Terminal {
         })
     }
 
+    fn press(&mut self, octets: &[u8]) {
+        self.keys.write_all(octets).unwrap();
+    }
+
     /// The tool has ended well, and the terminal is as it was.
-    fn close(mut self) {
+    fn close(self) {
+        self.close_with("0");
+    }
+
+    /// The tool has ended with `status`, and the terminal is as it was.
+    fn close_with(mut self, status: &str) {
         let (before, after) = (self.said("before "), self.said("after "));
         assert_eq!(before, after, "modes");
-        assert_eq!(self.said("status "), "0");
+        assert_eq!(self.said("status "), status);
         assert_eq!(self.seen.matches("\u{1b}[?1049h").count(), 1, "entered");
         assert_eq!(self.seen.matches("\u{1b}[?1049l").count(), 1, "left");
         drop(self.keys);
         self.child.wait().unwrap();
+    }
+}
+
+fn kill(signal: &str, pid: &str) {
+    let killed = Command::new("kill").args([signal, pid]).status();
+    assert!(killed.unwrap().success());
+}
+
+/// Waits for the end of process `pid`, which not everywhere has a parent that looks.
+fn wait_end(pid: &str) {
+    let pid = pid.parse().unwrap();
+    let mut looks = 0..2_000;
+    while shm::lives(pid, Path::new("/proc/self/no-lock")) {
+        assert!(looks.next().is_some(), "{pid} runs on");
+        std::thread::park_timeout(Duration::from_millis(10));
     }
 }
 
@@ -93,7 +121,7 @@ fn it_draws_and_a_key_ends_it() {
     let pid = std::process::id();
     terminal.wait_for(&format!("ucproxy top: data plane {pid} up"));
     terminal.wait_for("q quit");
-    terminal.keys.write_all(b"q").unwrap();
+    terminal.press(b"q");
     terminal.close();
 }
 
@@ -111,7 +139,7 @@ fn it_follows_a_data_plane_that_starts_anew() {
     }
     fs::rename(next.dir.join(REGION_NAME), lab.dir.join(REGION_NAME)).unwrap();
     terminal.wait_for("3.0 a second, 6 in all");
-    terminal.keys.write_all(b"q").unwrap();
+    terminal.press(b"q");
     terminal.close();
 }
 
@@ -122,9 +150,50 @@ fn a_signal_leaves_the_terminal_as_it_was() {
     let mut terminal = Terminal::open(&lab);
     let pid = terminal.said("pid ");
     terminal.wait_for("q quit");
-    let killed = Command::new("sh").args(["-c", "kill $0", &pid]).status();
-    assert!(killed.unwrap().success());
+    kill("-TERM", &pid);
+    terminal.close_with("143");
+}
+
+#[test]
+fn half_a_key_stops_nothing() {
+    let lab = Lab::new();
+    let _layout = lab.region();
+    for half in [
+        b"\x1b[".as_slice(),
+        b"\x1bO",
+        b"\x1b[200~",
+        b"\xc3",
+        b"\xff",
+    ] {
+        let mut terminal = Terminal::open(&lab);
+        let pid = terminal.said("pid ");
+        terminal.wait_for("q quit");
+        // The first is the sequence's own should both come at once.
+        terminal.press(&[half, b"sp"].concat());
+        terminal.wait_for("paused");
+        terminal.press(half);
+        kill("-TERM", &pid);
+        terminal.close_with("143");
+    }
+    let mut terminal = Terminal::open(&lab);
+    terminal.wait_for("q quit");
+    terminal.press(b"\xffq");
     terminal.close();
+}
+
+#[test]
+fn it_ends_with_its_terminal() {
+    let lab = Lab::new();
+    let _layout = lab.region();
+    for typed in [b"".as_slice(), b"\x1b["] {
+        let mut terminal = Terminal::open(&lab);
+        let (holder, pid) = (terminal.said("holder "), terminal.said("pid "));
+        terminal.wait_for("q quit");
+        terminal.press(typed);
+        kill("-KILL", &holder);
+        wait_end(&pid);
+        terminal.child.wait().unwrap();
+    }
 }
 
 #[test]
