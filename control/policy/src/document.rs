@@ -2,6 +2,7 @@
 
 use core::fmt::Write;
 
+use crate::files::FileError;
 use crate::finding::{Finding, Place, Problem, Severity};
 
 /// Names a value of a [`Document`].
@@ -213,6 +214,17 @@ impl<'d> Findings<'d> {
         message: impl Into<String>,
     ) -> Fix<'_> {
         self.note(Severity::Warning, node, problem, message.into())
+    }
+
+    /// Notes that the file (or other place) that `shown` names cannot be read: a warning where
+    /// that says nothing about control.
+    pub(crate) fn unread(&mut self, node: NodeId, shown: &str, error: FileError) {
+        let severity = if error.is_open() {
+            Severity::Warning
+        } else {
+            Severity::Error
+        };
+        self.note(severity, node, Problem::File, format!("{shown}: {error}"));
     }
 
     /// Notes an error at a key of `parent`, whether the key is there or not.

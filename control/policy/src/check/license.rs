@@ -124,12 +124,14 @@ fn issuers(findings: &mut Findings<'_>, raw: &RawLicense, files: &dyn Files) -> 
     }
     let mut issuers = Vec::new();
     for path in raw.issuers.iter() {
-        let read = files.read(&path.0).map_err(|error| error.to_string());
-        let issuer = read.and_then(|content| {
-            let text = String::from_utf8_lossy(&content.octets);
-            Issuer::from_pem(&text).map_err(|error| error.to_string())
-        });
-        match issuer {
+        let content = match files.read(&path.0) {
+            Ok(content) => content,
+            Err(error) => {
+                findings.unread(path.node, &path.0, error);
+                continue;
+            }
+        };
+        match Issuer::from_pem(&String::from_utf8_lossy(&content.octets)) {
             Ok(issuer) => issuers.push(issuer),
             Err(error) => {
                 let message = format!("{}: {error}", path.0);

@@ -215,8 +215,7 @@ impl<'c> Store<'c> {
         let content = match self.files.read(&path.0) {
             Ok(content) => content,
             Err(error) => {
-                let message = format!("{}: {error}", path.0);
-                findings.error(path.node, Problem::File, message);
+                findings.unread(path.node, &path.0, error);
                 return Vec::new();
             }
         };

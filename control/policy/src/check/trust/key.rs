@@ -8,7 +8,7 @@ use x509_parser::prelude::FromDer;
 use zeroize::Zeroizing;
 
 use crate::document::{Findings, NodeId};
-use crate::files::{FileContent, FileError, Files};
+use crate::files::{FileContent, Files};
 use crate::finding::Problem;
 use crate::pki::{self, DecryptError, PrivateKey};
 use crate::raw::RawTrustpoint;
@@ -108,16 +108,10 @@ fn read(
     node: NodeId,
     source: &SecretSource,
 ) -> Option<FileContent> {
-    let shown = source.shown();
     let content = match source.read(files) {
         Ok(content) => content,
         Err(error) => {
-            let message = format!("{shown}: {error}");
-            if error == FileError::Elsewhere {
-                findings.warning(node, Problem::File, message);
-            } else {
-                findings.error(node, Problem::File, message);
-            }
+            findings.unread(node, &source.shown(), error);
             return None;
         }
     };
