@@ -179,7 +179,7 @@ impl<T: Value> Value for List<T> {
                     .fix_if(fix);
                 None
             }
-            Content::Map(_) => wrong_type(findings, node, &Self::KIND),
+            Content::Map(_) | Content::Refused => wrong_type(findings, node, &Self::KIND),
         }
     }
 }
@@ -200,6 +200,7 @@ pub(crate) fn found(findings: &Findings<'_>, node: NodeId) -> String {
         Content::Scalar { text, .. } => quoted(text),
         Content::List(_) => "a list".into(),
         Content::Map(_) => "a mapping".into(),
+        Content::Refused => "an alias".into(),
     }
 }
 
@@ -212,7 +213,11 @@ pub(crate) fn quoted(text: &str) -> String {
     format!("'{}…'", start.escape_debug())
 }
 
+/// Notes a value of another kind, unless it was refused already.
 pub(crate) fn wrong_type<T>(findings: &mut Findings<'_>, node: NodeId, kind: &Kind) -> Option<T> {
+    if matches!(findings.doc.content(node), Content::Refused) {
+        return None;
+    }
     let message = format!(
         "expected {}, found {}",
         kind.expected(),
@@ -244,7 +249,8 @@ fn refuse_unknown(findings: &mut Findings<'_>, node: NodeId, entries: &[Entry], 
             continue;
         }
         if findings.is_full() {
-            return;
+            findings.count_error();
+            continue;
         }
         let names = || keys.iter().map(|k| k.name);
         let expected: Vec<_> = names().collect();
@@ -366,7 +372,7 @@ macro_rules! section {
             Some(value) => value,
             None => $crate::section::At {
                 value: <$ty as $crate::section::Nested>::absent($node, $findings),
-                node: $node,
+                node: $findings.doc.child($node, $key).unwrap_or($node),
             },
         }
     };

@@ -77,7 +77,7 @@ impl<'de> Value<'de> {
     fn visit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
         let doc = self.doc;
         match doc.content(self.node) {
-            Content::Null => visitor.visit_unit(),
+            Content::Null | Content::Refused => visitor.visit_unit(),
             Content::Scalar { text, plain } => Self::visit_scalar(text, *plain, visitor),
             Content::List(items) => visitor.visit_seq(Items {
                 doc,
