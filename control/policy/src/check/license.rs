@@ -144,12 +144,19 @@ fn issuers(findings: &mut Findings<'_>, raw: &RawLicense, files: &dyn Files) -> 
 
 /// The profile, said or implied by a model; notes keys that the profile has no use for.
 fn profile(findings: &mut Findings<'_>, raw: &At<RawLicense>) -> Profile {
-    let implied = if raw.model.is_some() {
+    let implied = if findings.doc.gives(raw.node, "model") {
         Profile::Appliance
     } else {
         Profile::Unlimited
     };
     let profile = raw.profile.map_or(implied, |profile| profile.value);
+    if raw.profile.is_none() && findings.doc.gives(raw.node, "profile") {
+        return profile;
+    }
+    let fix = match raw.profile {
+        Some(_) => "set license.profile to appliance, or leave this out",
+        None => "set license.model, or leave this out",
+    };
     if profile == Profile::Unlimited {
         let nodes = [
             raw.model.as_ref().map(|at| at.node),
@@ -161,9 +168,7 @@ fn profile(findings: &mut Findings<'_>, raw: &At<RawLicense>) -> Profile {
         ];
         for node in nodes.into_iter().flatten() {
             let message = "means nothing without an appliance's profile";
-            findings
-                .error(node, Problem::Conflict, message)
-                .fix("set license.model, or leave this out");
+            findings.error(node, Problem::Conflict, message).fix(fix);
         }
     }
     profile
@@ -188,7 +193,7 @@ fn appliance(findings: &mut Findings<'_>, raw: &At<RawLicense>) -> Option<Applia
         let message = "the base sessions have no export class, they count as k8";
         findings.warning(export.node, Problem::Unused, message);
     }
-    if let (Some(uc), None) = (raw.uc_sessions, raw.export) {
+    if let (Some(uc), false) = (raw.uc_sessions, findings.doc.gives(raw.node, "export")) {
         let message = "missing, expected one of k8, k9: the end of the licence's part number";
         let place = findings.doc.place(uc.node);
         findings.error_at_key(raw.node, "export", place, Problem::MissingKey, message);
@@ -208,7 +213,7 @@ fn appliance(findings: &mut Findings<'_>, raw: &At<RawLicense>) -> Option<Applia
 
 fn model(findings: &mut Findings<'_>, raw: &At<RawLicense>) -> Option<&'static Model> {
     let Some(name) = &raw.model else {
-        if raw.profile.is_some() {
+        if raw.profile.is_some() && !findings.doc.gives(raw.node, "model") {
             let place = findings.doc.place(raw.node);
             let message = "missing, expected an appliance's model such as ASA5520";
             findings.error_at_key(raw.node, "model", place, Problem::MissingKey, message);

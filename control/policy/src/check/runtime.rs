@@ -36,9 +36,9 @@ pub(crate) fn boot(findings: &mut Findings<'_>, raw: &RawPolicy) -> Boot {
     }
 }
 
-fn check_cpus(findings: &mut Findings<'_>, runtime: &RawRuntime) {
+fn check_cpus(findings: &mut Findings<'_>, runtime: &At<RawRuntime>) {
     let (cpus, workers) = (runtime.cpus.len(), runtime.workers.0);
-    if cpus > 0 && cpus as u64 != workers {
+    if cpus > 0 && cpus as u64 != workers && workers_known(findings, runtime) {
         let message = format!("{cpus} CPUs for {workers} workers, expected one each");
         findings.error(runtime.cpus.node, Problem::Conflict, message);
     }
@@ -49,6 +49,13 @@ fn check_cpus(findings: &mut Findings<'_>, runtime: &RawRuntime) {
             findings.error(cpu.node, Problem::Conflict, message);
         }
     }
+}
+
+/// Whether the number of workers is what the configuration says, and not a default in the place
+/// of what is wrong.
+pub(crate) fn workers_known(findings: &Findings<'_>, runtime: &At<RawRuntime>) -> bool {
+    let written = findings.doc.child(runtime.node, "workers");
+    written.is_none_or(|node| node == runtime.workers.node)
 }
 
 fn devices(findings: &mut Findings<'_>, raw: &RawPolicy, workers: u16) -> Vec<Device> {
@@ -102,8 +109,11 @@ fn kind(findings: &mut Findings<'_>, device: &At<RawDevice>, workers: u16) -> Op
             None
         }
         (None, None) => {
-            let message = "a device needs 'vdev' or 'pci'";
-            findings.error(device.node, Problem::MissingKey, message);
+            let gives = |key| findings.doc.gives(device.node, key);
+            if !gives("vdev") && !gives("pci") {
+                let message = "a device needs 'vdev' or 'pci'";
+                findings.error(device.node, Problem::MissingKey, message);
+            }
             None
         }
     }

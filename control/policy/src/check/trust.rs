@@ -74,8 +74,8 @@ impl<'c> Store<'c> {
             None => Vec::new(),
         };
         let secret = key::secret(findings, self.files, item, chain.first());
-        let nothing = item.ca.is_empty() && item.pinned.is_empty() && item.certificate.is_none();
-        if nothing && item.key.is_none() {
+        let gives = |key: &&str| findings.doc.gives(item.node, key);
+        if !["ca", "pinned", "certificate", "key"].iter().any(gives) {
             let message = "a trustpoint needs 'ca', 'pinned', or 'certificate' and 'key'";
             findings.error(item.node, Problem::MissingKey, message);
         }
