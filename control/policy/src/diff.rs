@@ -113,10 +113,14 @@ impl<'d> Diff<'d> {
             Kind::Section(section) if need == Need::Nested || both(pair) => {
                 self.section(path, section, pair);
             }
-            Kind::List(Kind::Section(section)) if named(section) => {
+            Kind::List(Kind::Section(section)) | Kind::Several(Kind::Section(section))
+                if named(section) =>
+            {
                 self.named_list(path, section, pair);
             }
-            Kind::List(Kind::Section(_)) => self.unnamed_list(path, pair),
+            Kind::List(Kind::Section(_)) | Kind::Several(Kind::Section(_)) => {
+                self.unnamed_list(path, pair);
+            }
             Kind::Options => self.options(path, pair),
             kind => self.scalar(path, kind, need, pair),
         }

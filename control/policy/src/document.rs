@@ -123,19 +123,17 @@ impl Document {
         self.nodes.get(node.index()).map_or(start, |n| n.place)
     }
 
-    /// The value that holds a value; the root holds itself.
-    pub(crate) fn parent(&self, node: NodeId) -> NodeId {
-        self.nodes
-            .get(node.index())
-            .map_or(NodeId::ROOT, |n| n.parent)
+    /// The keys of a mapping; none of any other value.
+    pub(crate) fn entries(&self, node: NodeId) -> &[Entry] {
+        match self.content(node) {
+            Content::Map(entries) => entries,
+            _ => &[],
+        }
     }
 
     /// The value of `key` in a mapping.
     pub(crate) fn child(&self, node: NodeId, key: &str) -> Option<NodeId> {
-        let Content::Map(entries) = self.content(node) else {
-            return None;
-        };
-        let entry = entries.iter().find(|entry| &*entry.key == key);
+        let entry = self.entries(node).iter().find(|entry| &*entry.key == key);
         entry.map(|entry| entry.value)
     }
 
@@ -157,6 +155,16 @@ impl Document {
         }
     }
 
+    /// Whether some of what is at `node` was refused. Depth is bounded by what the reader takes.
+    pub(crate) fn has_refused(&self, node: NodeId) -> bool {
+        match self.content(node) {
+            Content::Refused => true,
+            Content::List(items) => items.iter().any(|&item| self.has_refused(item)),
+            Content::Map(entries) => entries.iter().any(|entry| self.has_refused(entry.value)),
+            Content::Null | Content::Scalar { .. } => false,
+        }
+    }
+
     /// Whether the list at `node`, an item of it or an item's name was refused.
     pub(crate) fn is_patchy(&self, node: NodeId) -> bool {
         let refused = |node: NodeId| matches!(self.content(node), Content::Refused);
@@ -166,16 +174,6 @@ impl Document {
                 .items(node)
                 .iter()
                 .any(|&item| refused(item) || unnamed(item))
-    }
-
-    /// The key that a value hangs from, and where the key is; the value's own place in a list.
-    pub(crate) fn key_of(&self, node: NodeId) -> (&str, Place) {
-        if let Content::Map(entries) = self.content(self.parent(node))
-            && let Some(entry) = entries.iter().find(|entry| entry.value == node)
-        {
-            return (&entry.key, entry.place);
-        }
-        ("", self.place(node))
     }
 
     /// The path of a value, such as `applications[0].listeners[1].port`.
@@ -291,6 +289,11 @@ impl<'d> Findings<'d> {
     /// Whether an error was noted.
     pub(crate) const fn has_errors(&self) -> bool {
         self.errors > 0
+    }
+
+    /// Errors that were noted.
+    pub(crate) const fn errors(&self) -> usize {
+        self.errors
     }
 
     /// Whether further errors would not be kept, so that nothing need be worked out for them.

@@ -4,6 +4,8 @@ mod applies;
 mod bad;
 mod compiled;
 mod lab;
+mod options;
+mod schema;
 mod secrets;
 mod trust;
 

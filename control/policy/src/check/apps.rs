@@ -7,15 +7,12 @@ use abi::policy::{
     Application, ClientAuth, ClientTls, Listener, MediaTermination, ServerTls, Source, UcServer,
 };
 
-use pipeline::AppDef;
-
 use super::media::{check_host, check_ours};
 use super::names::Names;
 use super::net;
 use super::network::Topology;
-use crate::catalog;
 use crate::document::{Findings, NodeId};
-use crate::finding::{Problem, nearest};
+use crate::finding::Problem;
 use crate::options;
 use crate::raw::{
     Auth, ClientSecurity, RawApplication, RawClientTls, RawListener, RawPolicy, RawServerTls,
@@ -57,19 +54,15 @@ pub(crate) fn applications(
     let mut taken = HashMap::new();
     let mut apps = Vec::with_capacity(raw.applications.len());
     for item in raw.applications.iter() {
-        let kind = kind(findings, item);
+        let kind = item.kind.map(|kind| kind.0);
         let port = kind.map(|kind| kind.tcp_port);
-        let mut listeners = Vec::with_capacity(item.listeners.len());
-        for at in item.listeners.iter() {
+        let mut listeners = Vec::with_capacity(item.listeners().len());
+        for at in item.listeners() {
             if let Some(listener) = listener(findings, at, parts, port, owned) {
                 refuse_taken(findings, at.node, &listener, &mut taken);
                 check_family(findings, at, &listener, item, parts);
                 listeners.push(listener);
             }
-        }
-        if !findings.doc.gives(item.node, "listeners") {
-            let message = "an application needs at least one listener";
-            findings.error(item.node, Problem::MissingKey, message);
         }
         let name = item.name.as_ref();
         apps.push(Application {
@@ -100,20 +93,6 @@ pub(crate) fn applications(
         });
     }
     apps
-}
-
-fn kind(findings: &mut Findings<'_>, item: &At<RawApplication>) -> Option<&'static AppDef> {
-    let name = item.kind.as_ref()?;
-    let found = catalog::find(&name.0);
-    if found.is_none() {
-        let names: Vec<_> = catalog::names().collect();
-        let message = format!("no such application, expected one of {}", names.join(", "));
-        let fix = nearest(&name.0, names).map(|name| format!("write {name}"));
-        findings
-            .error(name.node, Problem::UnknownName, message)
-            .fix_if(fix);
-    }
-    found
 }
 
 fn listener(

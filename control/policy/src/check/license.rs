@@ -1,13 +1,11 @@
 //! `license` and `limits`.
 
 use abi::limits::{Limits, UNLIMITED};
-use license::{
-    EntitleError, Entitlement, ExportClass, Feature, Issuer, Licence, MODELS, Model, entitle,
-};
+use license::{EntitleError, Entitlement, ExportClass, Feature, Issuer, Licence, Model, entitle};
 
 use crate::document::{Findings, NodeId};
 use crate::files::Files;
-use crate::finding::{Problem, nearest};
+use crate::finding::Problem;
 use crate::raw::{Export, Profile, RawLicense, RawLimits, RawPolicy};
 use crate::section::At;
 use crate::value::Bound;
@@ -220,16 +218,7 @@ fn model(findings: &mut Findings<'_>, raw: &At<RawLicense>) -> Option<&'static M
         }
         return None;
     };
-    let found = Model::by_name(&name.0);
-    if found.is_none() {
-        let names: Vec<_> = MODELS.iter().map(|model| model.name).collect();
-        let message = format!("no such model, expected one of {}", names.join(", "));
-        let fix = nearest(&name.0, names).map(|name| format!("write {name}"));
-        findings
-            .error(name.node, Problem::Licence, message)
-            .fix_if(fix);
-    }
-    found
+    Some(name.0)
 }
 
 /// Says where the TLS proxy limit or the export class keeps licensed sessions from use (L10).

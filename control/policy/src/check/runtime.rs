@@ -7,8 +7,8 @@ use abi::policy::{Boot, Device, DeviceKind, Idle, Memory};
 use crate::document::{Findings, NodeId};
 use crate::finding::Problem;
 use crate::raw::{IdleMode, RawDevice, RawPolicy, RawRuntime};
-use crate::section::{At, quoted};
-use crate::value::Text;
+use crate::section::At;
+use crate::value::Vdev;
 
 /// Checks both sections.
 pub(crate) fn boot(findings: &mut Findings<'_>, raw: &RawPolicy) -> Boot {
@@ -86,23 +86,23 @@ fn devices(findings: &mut Findings<'_>, raw: &RawPolicy, workers: u16) -> Vec<De
 
 /// What two devices may not have in common, and where it is written.
 fn identity(device: &At<RawDevice>) -> (String, NodeId) {
-    let word = device.vdev.as_ref().or(device.pci.as_ref());
-    word.map_or_else(
-        || (String::new(), device.node),
-        |word| {
-            let name = word.0.split(',').next().unwrap_or_default();
-            (name.to_ascii_lowercase(), word.node)
-        },
-    )
+    match (&device.vdev, &device.pci) {
+        (Some(vdev), _) => {
+            let name = vdev.0.split(',').next().unwrap_or_default();
+            (name.to_ascii_lowercase(), vdev.node)
+        }
+        (None, Some(pci)) => (pci.0.to_string(), pci.node),
+        (None, None) => (String::new(), device.node),
+    }
 }
 
 fn kind(findings: &mut Findings<'_>, device: &At<RawDevice>, workers: u16) -> Option<DeviceKind> {
     match (&device.vdev, &device.pci) {
         (Some(vdev), None) => {
-            check_vdev(findings, vdev, workers);
+            check_queues(findings, vdev, workers);
             Some(DeviceKind::Vdev(vdev.0.clone().into()))
         }
-        (None, Some(pci)) => pci_address(findings, pci).map(DeviceKind::Pci),
+        (None, Some(pci)) => Some(DeviceKind::Pci(pci.0.clone().into())),
         (Some(vdev), Some(_)) => {
             let message = "a device has either 'vdev' or 'pci', not both";
             findings.error(vdev.node, Problem::Conflict, message);
@@ -119,66 +119,20 @@ fn kind(findings: &mut Findings<'_>, device: &At<RawDevice>, workers: u16) -> Op
     }
 }
 
-fn check_vdev(findings: &mut Findings<'_>, vdev: &At<Text>, workers: u16) {
+fn check_queues(findings: &mut Findings<'_>, vdev: &At<Vdev>, workers: u16) {
     let mut parts = vdev.0.split(',');
-    let name = parts.next().unwrap_or_default();
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if !name.starts_with("net_") || !name.chars().all(word) {
-        let found = quoted(&vdev.0);
-        let message =
-            format!("expected a virtual device such as net_af_packet0,iface=eth1, found {found}");
-        findings.error(vdev.node, Problem::BadValue, message);
+    if !parts
+        .next()
+        .is_some_and(|name| name.starts_with("net_af_packet"))
+    {
         return;
     }
-    for part in parts {
-        let Some((key, value)) = part.split_once('=') else {
-            let message = format!(
-                "expected key=value after the device, found {}",
-                quoted(part)
-            );
-            findings.error(vdev.node, Problem::BadValue, message);
-            continue;
-        };
-        let queues = value.parse::<u16>().ok();
-        if name.starts_with("net_af_packet") && key == "qpairs" && queues != Some(workers) {
+    for value in parts.filter_map(|part| part.strip_prefix("qpairs=")) {
+        if value.parse::<u16>().ok() != Some(workers) {
             let message = format!("qpairs={value} for {workers} workers, expected one each");
             findings
                 .error(vdev.node, Problem::Conflict, message)
                 .fix("leave qpairs out");
         }
     }
-}
-
-/// `[domain:]bus:device.function`, all hexadecimal; the domain is 0000 when left out.
-fn pci_address(findings: &mut Findings<'_>, pci: &At<Text>) -> Option<String> {
-    let text = pci.0.to_ascii_lowercase();
-    let parts: Vec<&str> = text.split([':', '.']).collect();
-    let hex = |text: &str, digits: usize| {
-        text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit())
-    };
-    let full = match parts.as_slice() {
-        [domain, bus, device, function] => {
-            hex(domain, 4)
-                && hex(bus, 2)
-                && hex(device, 2)
-                && hex(function, 1)
-                && text == format!("{domain}:{bus}:{device}.{function}")
-        }
-        [bus, device, function] if text == format!("{bus}:{device}.{function}") => {
-            if hex(bus, 2) && hex(device, 2) && hex(function, 1) {
-                return Some(format!("0000:{text}"));
-            }
-            false
-        }
-        _ => false,
-    };
-    if full {
-        return Some(text);
-    }
-    let message = format!(
-        "expected a PCI address such as 0000:3b:00.0, found {}",
-        quoted(&pci.0)
-    );
-    findings.error(pci.node, Problem::BadValue, message);
-    None
 }

@@ -8,10 +8,10 @@ use crate::document::{Content, Document, Entry, NodeId};
 
 /// Some keys of a mapping.
 #[derive(Clone, Copy)]
-pub(super) struct Options<'d> {
-    pub(super) doc: &'d Document,
-    pub(super) node: NodeId,
-    pub(super) entries: &'d [Entry],
+pub(crate) struct Options<'d> {
+    pub(crate) doc: &'d Document,
+    pub(crate) node: NodeId,
+    pub(crate) entries: &'d [Entry],
 }
 
 impl<'de> Deserializer<'de> for Options<'de> {
