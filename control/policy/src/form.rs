@@ -172,3 +172,60 @@ pub(crate) fn any_case(words: &[&str], between: &str) -> String {
     let words: Vec<_> = words.iter().map(word).collect();
     format!("{between}({})", words.join("|"))
 }
+
+#[cfg(test)]
+mod tests {
+    use core::net::{Ipv4Addr, Ipv6Addr};
+
+    use proptest::prelude::*;
+    use regex::Regex;
+
+    use super::*;
+
+    fn regex(pattern: &str) -> Regex {
+        Regex::new(&Form::of(pattern).pattern).unwrap()
+    }
+
+    #[test]
+    fn decimal_numbers_are_those_of_their_range() {
+        for (min, max) in [
+            (0, 0),
+            (0, 9),
+            (1, 300),
+            (5, 3_600),
+            (99, 1_001),
+            (576, 9_216),
+        ] {
+            let regex = regex(&decimal(min, max));
+            for n in 0..12_000 {
+                assert_eq!(
+                    regex.is_match(&n.to_string()),
+                    (min..=max).contains(&n),
+                    "{n}"
+                );
+            }
+            assert!(!regex.is_match("") && !regex.is_match("00"));
+        }
+        assert!(regex(&decimal(0, u64::MAX)).is_match(&u64::MAX.to_string()));
+        assert!(!regex(&decimal(0, u64::MAX)).is_match("18446744073709551616"));
+    }
+
+    proptest! {
+        #[test]
+        fn ipv6_addresses_are_those_that_read(text in "([0-9a-f]{1,5}|:|::|1\\.2\\.3\\.4|0){1,17}") {
+            prop_assert_eq!(regex(&ipv6()).is_match(&text), text.parse::<Ipv6Addr>().is_ok());
+        }
+
+        #[test]
+        fn every_ipv6_address_matches(bits in any::<u128>(), mask in any::<u128>()) {
+            // Most of some groups are zero, which are written as '::'.
+            let address = Ipv6Addr::from(bits & mask & (mask << 16));
+            prop_assert!(regex(&ipv6()).is_match(&address.to_string()));
+        }
+
+        #[test]
+        fn ipv4_addresses_are_those_that_read(text in "[0-9]{1,3}(\\.[0-9]{1,3}){2,4}") {
+            prop_assert_eq!(regex(&ipv4()).is_match(&text), text.parse::<Ipv4Addr>().is_ok());
+        }
+    }
+}
