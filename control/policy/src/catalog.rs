@@ -7,8 +7,3 @@ use registry::APPS;
 pub(crate) fn find(name: &str) -> Option<&'static AppDef> {
     APPS.iter().copied().find(|app| app.name == name)
 }
-
-/// The names of all applications.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    APPS.iter().map(|app| app.name)
-}

@@ -40,7 +40,8 @@ impl fmt::Display for Change {
 /// # Errors
 /// The finding that keeps one of them from being read at all.
 pub fn diff(before: &[u8], after: &[u8]) -> Result<Vec<Change>, Finding> {
-    let ((mut before, _), (mut after, _)) = (yaml::read(before)?, yaml::read(after)?);
+    let read = |text| yaml::read(text).map_err(|unreadable| unreadable.fatal);
+    let ((mut before, _), (mut after, _)) = (read(before)?, read(after)?);
     for doc in [&mut before, &mut after] {
         hide_secrets(doc);
     }
@@ -112,10 +113,14 @@ impl<'d> Diff<'d> {
             Kind::Section(section) if need == Need::Nested || both(pair) => {
                 self.section(path, section, pair);
             }
-            Kind::List(Kind::Section(section)) if named(section) => {
+            Kind::List(Kind::Section(section)) | Kind::Several(Kind::Section(section))
+                if named(section) =>
+            {
                 self.named_list(path, section, pair);
             }
-            Kind::List(Kind::Section(_)) => self.unnamed_list(path, pair),
+            Kind::List(Kind::Section(_)) | Kind::Several(Kind::Section(_)) => {
+                self.unnamed_list(path, pair);
+            }
             Kind::Options => self.options(path, pair),
             kind => self.scalar(path, kind, need, pair),
         }
@@ -227,20 +232,11 @@ fn named(section: &Section) -> bool {
 }
 
 fn child(doc: &Document, node: Option<NodeId>, key: &str) -> Option<NodeId> {
-    match doc.content(node?) {
-        Content::Map(entries) => entries
-            .iter()
-            .find(|entry| &*entry.key == key)
-            .map(|entry| entry.value),
-        _ => None,
-    }
+    doc.child(node?, key)
 }
 
 fn items(doc: &Document, node: Option<NodeId>) -> &[NodeId] {
-    match node.map(|node| doc.content(node)) {
-        Some(Content::List(items)) => items,
-        _ => &[],
-    }
+    node.map_or(&[], |node| doc.items(node))
 }
 
 fn names(doc: &Document, node: Option<NodeId>) -> Vec<(&str, NodeId)> {

@@ -2,7 +2,9 @@
 
 use core::fmt::Write;
 
+use crate::files::FileError;
 use crate::finding::{Finding, Place, Problem, Severity};
+use crate::yaml::Noted;
 
 /// Names a value of a [`Document`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +49,8 @@ pub(crate) enum Content {
     List(Vec<NodeId>),
     /// Keys and values.
     Map(Vec<Entry>),
+    /// Something that was refused already, so that nothing more is said of it.
+    Refused,
 }
 
 #[derive(Debug)]
@@ -119,21 +123,57 @@ impl Document {
         self.nodes.get(node.index()).map_or(start, |n| n.place)
     }
 
-    /// The value that holds a value; the root holds itself.
-    pub(crate) fn parent(&self, node: NodeId) -> NodeId {
-        self.nodes
-            .get(node.index())
-            .map_or(NodeId::ROOT, |n| n.parent)
+    /// The keys of a mapping; none of any other value.
+    pub(crate) fn entries(&self, node: NodeId) -> &[Entry] {
+        match self.content(node) {
+            Content::Map(entries) => entries,
+            _ => &[],
+        }
     }
 
-    /// The key that a value hangs from, and where the key is; the value's own place in a list.
-    pub(crate) fn key_of(&self, node: NodeId) -> (&str, Place) {
-        if let Content::Map(entries) = self.content(self.parent(node))
-            && let Some(entry) = entries.iter().find(|entry| entry.value == node)
-        {
-            return (&entry.key, entry.place);
+    /// The value of `key` in a mapping.
+    pub(crate) fn child(&self, node: NodeId, key: &str) -> Option<NodeId> {
+        let entry = self.entries(node).iter().find(|entry| &*entry.key == key);
+        entry.map(|entry| entry.value)
+    }
+
+    /// The items of a list; none of any other value.
+    pub(crate) fn items(&self, node: NodeId) -> &[NodeId] {
+        match self.content(node) {
+            Content::List(items) => items,
+            _ => &[],
         }
-        ("", self.place(node))
+    }
+
+    /// Whether the mapping at `node` says anything under `key`, be it right or wrong: what is
+    /// wrong was noted and is not missing besides.
+    pub(crate) fn gives(&self, node: NodeId, key: &str) -> bool {
+        match self.child(node, key).map(|value| self.content(value)) {
+            None | Some(Content::Null) => false,
+            Some(Content::List(items)) => !items.is_empty(),
+            Some(_) => true,
+        }
+    }
+
+    /// Whether some of what is at `node` was refused. Depth is bounded by what the reader takes.
+    pub(crate) fn has_refused(&self, node: NodeId) -> bool {
+        match self.content(node) {
+            Content::Refused => true,
+            Content::List(items) => items.iter().any(|&item| self.has_refused(item)),
+            Content::Map(entries) => entries.iter().any(|entry| self.has_refused(entry.value)),
+            Content::Null | Content::Scalar { .. } => false,
+        }
+    }
+
+    /// Whether the list at `node`, an item of it or an item's name was refused.
+    pub(crate) fn is_patchy(&self, node: NodeId) -> bool {
+        let refused = |node: NodeId| matches!(self.content(node), Content::Refused);
+        let unnamed = |item: NodeId| self.child(item, "name").is_some_and(refused);
+        refused(node)
+            || self
+                .items(node)
+                .iter()
+                .any(|&item| refused(item) || unnamed(item))
     }
 
     /// The path of a value, such as `applications[0].listeners[1].port`.
@@ -173,7 +213,7 @@ pub(crate) fn join(path: &str, key: &str) -> String {
 /// Characters of a key that a path repeats.
 const KEY_CHARS_SHOWN: usize = 64;
 
-/// Findings of each severity that are kept; nobody reads more to the end.
+/// Findings of each severity that are told; nobody reads more to the end.
 pub(crate) const FINDINGS_MAX: usize = 500;
 
 /// Collects findings about one document.
@@ -215,6 +255,17 @@ impl<'d> Findings<'d> {
         self.note(Severity::Warning, node, problem, message.into())
     }
 
+    /// Notes that the file (or other place) that `shown` names cannot be read: a warning where
+    /// that says nothing about control.
+    pub(crate) fn unread(&mut self, node: NodeId, shown: &str, error: FileError) {
+        let severity = if error.is_open() {
+            Severity::Warning
+        } else {
+            Severity::Error
+        };
+        self.note(severity, node, Problem::File, format!("{shown}: {error}"));
+    }
+
     /// Notes an error at a key of `parent`, whether the key is there or not.
     pub(crate) fn error_at_key(
         &mut self,
@@ -240,22 +291,43 @@ impl<'d> Findings<'d> {
         self.errors > 0
     }
 
+    /// Errors that were noted.
+    pub(crate) const fn errors(&self) -> usize {
+        self.errors
+    }
+
     /// Whether further errors would not be kept, so that nothing need be worked out for them.
     pub(crate) const fn is_full(&self) -> bool {
         self.errors >= FINDINGS_MAX
     }
 
-    /// Takes findings over.
-    pub(crate) fn extend(&mut self, list: Vec<Finding>) {
-        for finding in list {
-            self.push(finding);
-        }
+    /// Counts an error that would not be kept.
+    pub(crate) const fn count_error(&mut self) {
+        self.errors += 1;
     }
 
-    /// Everything noted, in the order of the text.
+    /// Takes over what was noted while reading.
+    pub(crate) fn extend(&mut self, noted: Noted) {
+        for finding in noted.list {
+            self.push(finding);
+        }
+        self.errors += noted.more;
+    }
+
+    /// Everything noted, in the order of the text, and at its end how much more there is.
     pub(crate) fn into_sorted(mut self) -> Vec<Finding> {
         self.list
             .sort_by_key(|finding| (finding.place, finding.severity));
+        let last = self.list.last().map(|finding| finding.place);
+        for (severity, count) in [
+            (Severity::Error, self.errors),
+            (Severity::Warning, self.warnings),
+        ] {
+            let more = count.saturating_sub(FINDINGS_MAX);
+            if let (Some(place), 1..) = (last, more) {
+                self.list.push(and_more(place, severity, more));
+            }
+        }
         self.list
     }
 
@@ -277,7 +349,8 @@ impl<'d> Findings<'d> {
         self.push(finding)
     }
 
-    fn push(&mut self, finding: Finding) -> Fix<'_> {
+    /// Takes a finding over.
+    pub(crate) fn push(&mut self, finding: Finding) -> Fix<'_> {
         let count = match finding.severity {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,
@@ -288,6 +361,20 @@ impl<'d> Findings<'d> {
         }
         self.list.push(finding);
         Fix(self.list.last_mut())
+    }
+}
+
+/// The finding that stands for `more` that are not told.
+fn and_more(place: Place, severity: Severity, more: usize) -> Finding {
+    let what = severity.name();
+    let s = if more == 1 { "" } else { "s" };
+    Finding {
+        severity,
+        problem: Problem::More,
+        place,
+        path: String::new(),
+        message: format!("and {more} more {what}{s}, not shown"),
+        fix: None,
     }
 }
 

@@ -39,6 +39,17 @@ pub enum FileError {
     /// It is not here, but may be where it counts: in control's environment or credentials.
     #[error("not checked, because only control's own environment and credentials count")]
     Elsewhere,
+    /// This process may not read it, but control may: it reads with its own rights.
+    #[error("not checked, because you may not read it; control will, with its own rights")]
+    Hidden,
+}
+
+impl FileError {
+    /// Whether it says nothing about what control will find.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Elsewhere | Self::Hidden)
+    }
 }
 
 impl From<std::io::Error> for FileError {
@@ -98,17 +109,16 @@ pub trait Files {
 #[derive(Clone, Debug)]
 pub struct Folder {
     path: PathBuf,
-    /// What a variable or a credential is that is not there.
-    absent: Absent,
+    reader: Reader,
 }
 
-/// Whether this process's environment and credentials are those that count.
+/// Whether this process's rights, environment and credentials are those that count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Absent {
-    /// They are: what is not here is missing.
-    Missing,
+enum Reader {
+    /// They are: what it cannot have is an error.
+    User,
     /// They are not: control may have it.
-    Elsewhere,
+    Onlooker,
 }
 
 impl Folder {
@@ -118,31 +128,39 @@ impl Folder {
     pub fn of(path: &Path) -> Self {
         Self {
             path: path.parent().map_or_else(PathBuf::new, Path::to_owned),
-            absent: Absent::Missing,
+            reader: Reader::User,
         }
     }
 
-    /// The same for a process that only looks: that it lacks a variable or a credential says
-    /// nothing about control.
+    /// The same for a process that only looks: that it lacks a variable or a credential, or may
+    /// not read a file, says nothing about control.
     #[must_use]
     pub fn of_onlooker(path: &Path) -> Self {
         Self {
-            absent: Absent::Elsewhere,
+            reader: Reader::Onlooker,
             ..Self::of(path)
         }
     }
 
     fn absent(&self, missing: FileError) -> FileError {
-        match self.absent {
-            Absent::Missing => missing,
-            Absent::Elsewhere => FileError::Elsewhere,
+        match self.reader {
+            Reader::User => missing,
+            Reader::Onlooker => FileError::Elsewhere,
+        }
+    }
+
+    /// What `found` is to this reader: whoever uses a file must be able to read it.
+    fn seen(&self, found: Result<FileContent, FileError>) -> Result<FileContent, FileError> {
+        match (found, self.reader) {
+            (Err(FileError::Denied), Reader::Onlooker) => Err(FileError::Hidden),
+            (found, _) => found,
         }
     }
 }
 
 impl Files for Folder {
     fn read(&self, path: &str) -> Result<FileContent, FileError> {
-        read(&self.path.join(path))
+        self.seen(read(&self.path.join(path)))
     }
 
     fn variable(&self, name: &str) -> Result<FileContent, FileError> {
@@ -158,7 +176,7 @@ impl Files for Folder {
         let folder = env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(missing)?;
         match read(&Path::new(&folder).join(name)) {
             Err(FileError::NotFound) => Err(missing()),
-            other => other,
+            other => self.seen(other),
         }
     }
 }
@@ -195,4 +213,29 @@ fn check(metadata: &Metadata) -> Result<(), FileError> {
 fn is_world_readable(metadata: &Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt;
     metadata.permissions().mode() & 0o004 != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_onlooker_may_not_read_is_open_and_what_is_wrong_stays_wrong() {
+        let (user, onlooker) = (
+            Folder::of(Path::new("f")),
+            Folder::of_onlooker(Path::new("f")),
+        );
+        let seen = |folder: &Folder, error| folder.seen(Err(error)).unwrap_err();
+        assert_eq!(seen(&user, FileError::Denied), FileError::Denied);
+        assert_eq!(seen(&onlooker, FileError::Denied), FileError::Hidden);
+        for error in [
+            FileError::NotFound,
+            FileError::NotRegular,
+            FileError::TooLarge,
+        ] {
+            assert_eq!(seen(&onlooker, error), error);
+            assert!(!error.is_open());
+        }
+        assert!(FileError::Hidden.is_open() && !FileError::Denied.is_open());
+    }
 }

@@ -69,6 +69,8 @@ pub enum Problem {
     Licence,
     /// Something configured that nothing uses.
     Unused,
+    /// More than is told: how many findings are left out.
+    More,
 }
 
 /// A place in the text, both counted from one.

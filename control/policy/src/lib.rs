@@ -18,6 +18,7 @@ mod document;
 mod edit;
 mod files;
 mod finding;
+mod form;
 mod inventory;
 mod options;
 mod pki;

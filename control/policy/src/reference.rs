@@ -2,6 +2,7 @@
 
 use core::fmt::Write;
 
+use crate::options::APPLICATIONS;
 use crate::raw::{Applies, RawPolicy};
 use crate::section::{Key, Kind, Need, Section};
 
@@ -9,16 +10,19 @@ use crate::section::{Key, Kind, Need, Section};
 #[must_use]
 pub fn reference() -> String {
     let mut page = String::from(include_str!("reference/intro.md"));
-    section(&mut page, "", RawPolicy::SECTION);
-    page.push_str(include_str!("reference/phone-proxy.md"));
+    section(&mut page, "", "", RawPolicy::SECTION);
+    for app in APPLICATIONS {
+        let of = format!(" of a `{}`", app.name);
+        section(&mut page, "applications[].options", &of, app.section);
+    }
     page
 }
 
-/// Writes a section's table, then the sections within it.
-fn section(page: &mut String, path: &str, section: &Section) {
+/// Writes a section's table, then the sections within it. `of` narrows its title.
+fn section(page: &mut String, path: &str, of: &str, section: &Section) {
     let title = if path.is_empty() { "the file" } else { path };
     // Writing to a string cannot fail.
-    let _ = write!(page, "\n### `{title}`\n\n{}\n\n", joined(section.doc));
+    let _ = write!(page, "\n### `{title}`{of}\n\n{}\n\n", joined(section.doc));
     page.push_str("| key | takes | left out | applies | what for |\n|---|---|---|---|---|\n");
     for key in section.keys {
         let Key { name, doc, .. } = key;
@@ -30,14 +34,14 @@ fn section(page: &mut String, path: &str, section: &Section) {
         );
     }
     for key in section.keys {
-        within(page, &join(path, key.name), &key.kind);
+        within(page, &join(path, key.name), of, &key.kind);
     }
 }
 
-fn within(page: &mut String, path: &str, kind: &Kind) {
+fn within(page: &mut String, path: &str, of: &str, kind: &Kind) {
     match kind {
-        Kind::Section(inner) => section(page, path, inner),
-        Kind::List(inner) => within(page, &format!("{path}[]"), inner),
+        Kind::Section(inner) => section(page, path, of, inner),
+        Kind::List(inner) | Kind::Several(inner) => within(page, &format!("{path}[]"), of, inner),
         _ => {}
     }
 }
@@ -47,9 +51,13 @@ fn takes(kind: &Kind) -> String {
         Kind::Section(_) => "keys, below".into(),
         Kind::List(inner @ Kind::Section(_)) => format!("list of {}", takes(inner)),
         Kind::List(inner) => format!("list, each {}", takes(inner)),
+        Kind::Several(inner @ Kind::Section(_)) => {
+            format!("list of at least one, {}", takes(inner))
+        }
+        Kind::Several(inner) => format!("list of at least one, each {}", takes(inner)),
         Kind::Either(a, b) => format!("{}, or {}", takes(a), takes(b)),
-        Kind::Options => "keys that the application knows".into(),
-        Kind::Choice(words) => any_of(words),
+        Kind::Options => "keys that depend on `kind`, below".into(),
+        Kind::Choice(words) | Kind::Spelt(words, _) => any_of(words),
         kind => kind.expected(),
     }
 }
@@ -64,10 +72,14 @@ fn absent(key: &Key) -> String {
     }
 }
 
-/// Words in code style, with `or` between them.
+/// Words in code style, with `or` before the last.
 fn any_of(words: &[&str]) -> String {
     let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
-    words.join(" or ")
+    match words.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, before)) => format!("{} or {last}", before.join(", ")),
+        None => String::new(),
+    }
 }
 
 pub(crate) fn join(path: &str, name: &str) -> String {

@@ -8,11 +8,11 @@ use abi::secrets::Secret;
 use crate::access::Access;
 use crate::check::{self, Checked, Licensed};
 use crate::compile;
-use crate::document::Findings;
+use crate::document::{Content, Document, Findings};
 use crate::files::Files;
 use crate::finding::{Finding, Problem, Severity};
 use crate::raw::RawPolicy;
-use crate::yaml;
+use crate::yaml::{self, Unreadable};
 
 /// A configuration in which nothing keeps the proxy from working.
 pub struct Policy {
@@ -52,12 +52,7 @@ impl Report {
     pub fn of(text: &[u8], files: &dyn Files, now: u64) -> Self {
         let (doc, found) = match yaml::read(text) {
             Ok(read) => read,
-            Err(fatal) => {
-                return Self {
-                    findings: vec![fatal],
-                    policy: None,
-                };
-            }
+            Err(unreadable) => return Self::unreadable(unreadable),
         };
         let mut findings = Findings::new(&doc);
         findings.extend(found);
@@ -69,6 +64,18 @@ impl Report {
             .any(|f| f.severity == Severity::Error && f.problem != Problem::Validity);
         let policy = checked.filter(|_| !broken).and_then(policy);
         Self { findings, policy }
+    }
+
+    /// What there is to say of a text that is no document.
+    fn unreadable(Unreadable { fatal, noted }: Unreadable) -> Self {
+        let nothing = Document::new(fatal.place, Content::Null);
+        let mut findings = Findings::new(&nothing);
+        findings.push(fatal);
+        findings.extend(noted);
+        Self {
+            findings: findings.into_sorted(),
+            policy: None,
+        }
     }
 
     /// Whether there is an error, of whatever kind.

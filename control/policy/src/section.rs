@@ -4,13 +4,14 @@ use core::ops::Deref;
 
 use crate::document::{Content, Entry, Findings, NodeId};
 use crate::finding::{Problem, nearest};
+use crate::form::Form;
 use crate::value::{show_octets, show_time};
 
 /// What a key takes; the reference page, the JSON Schema and messages say the same of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     /// A text that reads as what the phrase names.
-    Text(&'static str),
+    Text(&'static str, fn() -> Form),
     /// An integer in a range, both ends included.
     Integer {
         /// Least.
@@ -38,10 +39,14 @@ pub(crate) enum Kind {
     Flag,
     /// One of a few words.
     Choice(&'static [&'static str]),
+    /// One of a few words, which may be spelt otherwise too.
+    Spelt(&'static [&'static str], fn() -> Form),
     /// Either of two.
     Either(&'static Self, &'static Self),
     /// A list of values of one kind.
     List(&'static Self),
+    /// A list of at least one.
+    Several(&'static Self),
     /// A mapping with known keys.
     Section(&'static Section),
     /// The options of an application, which only the application knows.
@@ -87,7 +92,7 @@ impl Kind {
     /// What is expected, for messages.
     pub(crate) fn expected(&self) -> String {
         match self {
-            Self::Text(phrase) => (*phrase).into(),
+            Self::Text(phrase, _) => (*phrase).into(),
             Self::Integer { min, max } => format!("an integer from {min} to {max}"),
             Self::Time { unit_us, min, max } => format!(
                 "a time from {} to {}, such as 20s",
@@ -101,9 +106,10 @@ impl Kind {
             ),
             Self::Flag => "true or false".into(),
             Self::Choice([word]) => (*word).into(),
-            Self::Choice(words) => format!("one of {}", words.join(", ")),
+            Self::Choice(words) | Self::Spelt(words, _) => format!("one of {}", words.join(", ")),
             Self::Either(a, b) => format!("{} or {}", a.expected(), b.expected()),
             Self::List(_) => "a list".into(),
+            Self::Several(_) => "a list of at least one".into(),
             Self::Section(_) | Self::Options => "a mapping".into(),
         }
     }
@@ -179,7 +185,7 @@ impl<T: Value> Value for List<T> {
                     .fix_if(fix);
                 None
             }
-            Content::Map(_) => wrong_type(findings, node, &Self::KIND),
+            Content::Map(_) | Content::Refused => wrong_type(findings, node, &Self::KIND),
         }
     }
 }
@@ -187,6 +193,32 @@ impl<T: Value> Value for List<T> {
 impl<T: Value> Nested for List<T> {
     fn absent(_: NodeId, _: &mut Findings<'_>) -> Self {
         Self::default()
+    }
+}
+
+/// A list of at least one value.
+#[derive(Clone, Debug)]
+pub(crate) struct Several<T>(List<T>);
+
+impl<T> Deref for Several<T> {
+    type Target = List<T>;
+
+    fn deref(&self) -> &List<T> {
+        &self.0
+    }
+}
+
+impl<T: Value> Value for Several<T> {
+    const KIND: Kind = Kind::Several(&T::KIND);
+
+    fn read(node: NodeId, findings: &mut Findings<'_>) -> Option<Self> {
+        let list = List::read(node, findings)?;
+        if findings.doc.items(node).is_empty() {
+            let message = "expected a list of at least one, found none";
+            findings.error(node, Problem::MissingKey, message);
+            return None;
+        }
+        Some(Self(list))
     }
 }
 
@@ -200,6 +232,7 @@ pub(crate) fn found(findings: &Findings<'_>, node: NodeId) -> String {
         Content::Scalar { text, .. } => quoted(text),
         Content::List(_) => "a list".into(),
         Content::Map(_) => "a mapping".into(),
+        Content::Refused => "an alias".into(),
     }
 }
 
@@ -212,7 +245,11 @@ pub(crate) fn quoted(text: &str) -> String {
     format!("'{}…'", start.escape_debug())
 }
 
+/// Notes a value of another kind, unless it was refused already.
 pub(crate) fn wrong_type<T>(findings: &mut Findings<'_>, node: NodeId, kind: &Kind) -> Option<T> {
+    if matches!(findings.doc.content(node), Content::Refused) {
+        return None;
+    }
     let message = format!(
         "expected {}, found {}",
         kind.expected(),
@@ -244,7 +281,8 @@ fn refuse_unknown(findings: &mut Findings<'_>, node: NodeId, entries: &[Entry], 
             continue;
         }
         if findings.is_full() {
-            return;
+            findings.count_error();
+            continue;
         }
         let names = || keys.iter().map(|k| k.name);
         let expected: Vec<_> = names().collect();
@@ -366,7 +404,7 @@ macro_rules! section {
             Some(value) => value,
             None => $crate::section::At {
                 value: <$ty as $crate::section::Nested>::absent($node, $findings),
-                node: $node,
+                node: $findings.doc.child($node, $key).unwrap_or($node),
             },
         }
     };

@@ -4,6 +4,8 @@ mod applies;
 mod bad;
 mod compiled;
 mod lab;
+mod options;
+mod schema;
 mod secrets;
 mod trust;
 
@@ -76,7 +78,7 @@ fn ten_thousand_rules_are_read_whole() {
 }
 
 #[test]
-fn warnings_without_end_do_not_hide_an_error() {
+fn warnings_without_end_do_not_hide_an_error_and_are_counted() {
     let mut text = String::from("servers:\n");
     for i in 0..600 {
         text += &format!(
@@ -89,13 +91,17 @@ fn warnings_without_end_do_not_hide_an_error() {
     let report = check(&text);
     assert!(report.has_errors());
     assert!(report.policy.is_none());
+    let last = report.findings.last().unwrap().to_string();
+    assert_eq!(last, "602:18: warning: and 100 more warnings, not shown");
 }
 
 #[test]
 fn findings_are_bounded() {
     let text: String = (0..5_000).map(|i| format!("key{i}: 1\n")).collect();
     let report = check(&text);
-    assert_eq!(report.findings.len(), crate::document::FINDINGS_MAX);
+    assert_eq!(report.findings.len(), crate::document::FINDINGS_MAX + 1);
+    let last = report.findings.last().unwrap().to_string();
+    assert_eq!(last, "500:1: error: and 4500 more errors, not shown");
     assert!(report.policy.is_none());
 }
 

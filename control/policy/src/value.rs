@@ -1,5 +1,7 @@
 //! Values of one word: what each key may say, and how it reads.
 
+mod device;
+mod known;
 mod net;
 mod secret;
 mod text;
@@ -7,10 +9,12 @@ mod units;
 
 use core::str::FromStr;
 
+pub(crate) use device::{PciAddress, Vdev};
+pub(crate) use known::{AppKind, ModelName, SuiteName};
 pub(crate) use net::{Address, Destination, Network, PortRange, Protocol};
 pub(crate) use secret::{KeySource, PassphraseSource, SecretSource};
-pub(crate) use text::{FilePath, Name, PeerName, Text};
-pub(crate) use units::{Micros, Millis, Octets, show_octets, show_time};
+pub(crate) use text::{FilePath, Name, PeerName};
+pub(crate) use units::{Micros, Millis, Octets, octets_form, show_octets, show_time, time_form};
 
 use crate::document::{Content, Findings, NodeId};
 use crate::finding::{Problem, nearest};
@@ -45,6 +49,15 @@ impl Wrong {
         range: true,
         fix: None,
     };
+
+    /// A number that is in quotes.
+    fn quoted(text: &str) -> Self {
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        Self {
+            range: false,
+            fix: digits.then(|| "leave the quotes out".to_owned()),
+        }
+    }
 
     fn with_fix(fix: impl Into<String>) -> Self {
         Self {
@@ -105,7 +118,7 @@ impl<const MIN: u64, const MAX: u64> Scalar for Int<MIN, MAX> {
             return Err(negative.map_or_else(Wrong::default, |_| Wrong::RANGE));
         }
         if !plain {
-            return Err(Wrong::with_fix("leave the quotes out"));
+            return Err(Wrong::quoted(text));
         }
         let value = u64::from_str(text).map_err(|_| Wrong::RANGE)?;
         if (MIN..=MAX).contains(&value) {

@@ -15,6 +15,7 @@ pub(crate) fn written(doc: &Document, node: NodeId) -> String {
 fn write(to: &mut String, doc: &Document, node: NodeId) {
     match doc.content(node) {
         Content::Null => to.push_str("null"),
+        Content::Refused => to.push_str("(an alias)"),
         Content::Scalar { text, plain } => scalar(to, text, *plain),
         Content::List(items) => {
             to.push('[');

@@ -7,15 +7,12 @@ use abi::policy::{
     Application, ClientAuth, ClientTls, Listener, MediaTermination, ServerTls, Source, UcServer,
 };
 
-use pipeline::AppDef;
-
 use super::media::{check_host, check_ours};
 use super::names::Names;
 use super::net;
 use super::network::Topology;
-use crate::catalog;
 use crate::document::{Findings, NodeId};
-use crate::finding::{Problem, nearest};
+use crate::finding::Problem;
 use crate::options;
 use crate::raw::{
     Auth, ClientSecurity, RawApplication, RawClientTls, RawListener, RawPolicy, RawServerTls,
@@ -57,19 +54,15 @@ pub(crate) fn applications(
     let mut taken = HashMap::new();
     let mut apps = Vec::with_capacity(raw.applications.len());
     for item in raw.applications.iter() {
-        let kind = kind(findings, item);
+        let kind = item.kind.map(|kind| kind.0);
         let port = kind.map(|kind| kind.tcp_port);
-        let mut listeners = Vec::with_capacity(item.listeners.len());
-        for at in item.listeners.iter() {
+        let mut listeners = Vec::with_capacity(item.listeners().len());
+        for at in item.listeners() {
             if let Some(listener) = listener(findings, at, parts, port, owned) {
                 refuse_taken(findings, at.node, &listener, &mut taken);
                 check_family(findings, at, &listener, item, parts);
                 listeners.push(listener);
             }
-        }
-        if item.listeners.is_empty() {
-            let message = "an application needs at least one listener";
-            findings.error(item.node, Problem::MissingKey, message);
         }
         let name = item.name.as_ref();
         apps.push(Application {
@@ -78,8 +71,20 @@ pub(crate) fn applications(
             client_tls: client_side(findings, item, parts),
             server_tls: server_side(findings, item, parts),
             source: source(findings, item, &listeners, parts, owned),
-            client_media: media(findings, "clients", &item.client.media, parts),
-            server_media: media(findings, "servers", &item.server.media, parts),
+            client_media: media(
+                findings,
+                "clients",
+                item.client.node,
+                &item.client.media,
+                parts,
+            ),
+            server_media: media(
+                findings,
+                "servers",
+                item.server.node,
+                &item.server.media,
+                parts,
+            ),
             config: kind.map_or_else(Vec::new, |kind| {
                 let written = item.options.as_ref().map(|at| at.node);
                 options::encode(findings, kind.name, written)
@@ -88,20 +93,6 @@ pub(crate) fn applications(
         });
     }
     apps
-}
-
-fn kind(findings: &mut Findings<'_>, item: &At<RawApplication>) -> Option<&'static AppDef> {
-    let name = item.kind.as_ref()?;
-    let found = catalog::find(&name.0);
-    if found.is_none() {
-        let names: Vec<_> = catalog::names().collect();
-        let message = format!("no such application, expected one of {}", names.join(", "));
-        let fix = nearest(&name.0, names).map(|name| format!("write {name}"));
-        findings
-            .error(name.node, Problem::UnknownName, message)
-            .fix_if(fix);
-    }
-    found
 }
 
 fn listener(
@@ -193,10 +184,10 @@ fn check_family(
     app: &RawApplication,
     parts: &Parts<'_>,
 ) {
-    let keeps = !matches!(
-        app.server.source.as_ref().map(|at| &at.value),
-        Some(RawSource::Proxy(_))
-    );
+    let keeps = match &app.server.source {
+        Some(source) => matches!(source.value, RawSource::Client),
+        None => !findings.doc.gives(app.server.node, "source"),
+    };
     let server = parts.server(listener.server);
     if let Some(server) = server
         && keeps
@@ -246,7 +237,7 @@ fn client_side(
 
 fn check_client_auth(findings: &mut Findings<'_>, tls: &At<RawServerTls>) {
     let asks = tls.client_auth.value != Auth::None;
-    if asks && tls.trust.is_empty() {
+    if asks && !findings.doc.gives(tls.node, "trust") {
         let message = "clients show certificates that no trustpoint verifies";
         findings
             .error(tls.node, Problem::MissingKey, message)
@@ -275,7 +266,7 @@ fn server_side(
         .as_ref()
         .and_then(|name| identity(findings, name, parts));
     let trust = trust(findings, &tls.trust, parts);
-    if tls.trust.is_empty() {
+    if !findings.doc.gives(tls.node, "trust") {
         let message = "no trustpoint verifies the server's certificate";
         findings
             .error(tls.node, Problem::MissingKey, message)
@@ -324,7 +315,8 @@ fn side_tls<'r, T>(
 fn identity(findings: &mut Findings<'_>, name: &At<Name>, parts: &Parts<'_>) -> Option<u16> {
     let index = parts.trustpoints.resolve(findings, name)?;
     let trustpoint = parts.trustpoint_list.get(usize::from(index))?;
-    if trustpoint.certificate.is_none() && trustpoint.key.is_none() {
+    let gives = |key| findings.doc.gives(trustpoint.node, key);
+    if !gives("certificate") && !gives("key") {
         let message = format!("trustpoint '{}' has no certificate of our own", name.0);
         findings
             .error(name.node, Problem::Certificate, message)
@@ -339,10 +331,11 @@ fn trust(findings: &mut Findings<'_>, names: &List<Name>, parts: &Parts<'_>) -> 
         let Some(index) = parts.trustpoints.resolve(findings, name) else {
             continue;
         };
+        let gives = |node, key| findings.doc.gives(node, key);
         let usable = parts
             .trustpoint_list
             .get(usize::from(index))
-            .is_some_and(|t| !t.ca.is_empty() || !t.pinned.is_empty());
+            .is_some_and(|t| gives(t.node, "ca") || gives(t.node, "pinned"));
         if !usable {
             let message = format!("trustpoint '{}' trusts nobody", name.0);
             findings
@@ -357,12 +350,13 @@ fn trust(findings: &mut Findings<'_>, names: &List<Name>, parts: &Parts<'_>) -> 
 fn media(
     findings: &mut Findings<'_>,
     side: &str,
-    names: &At<List<Name>>,
+    section: NodeId,
+    names: &List<Name>,
     parts: &Parts<'_>,
 ) -> Vec<u16> {
-    if names.is_empty() {
+    if !findings.doc.gives(section, "media") {
         let message = format!("no media termination towards {side}, so calls carry no media");
-        findings.warning(names.node, Problem::MissingKey, message);
+        findings.warning(section, Problem::MissingKey, message);
     }
     let mut indices: Vec<u16> = Vec::with_capacity(names.len());
     for name in names.iter() {
@@ -413,6 +407,10 @@ fn source(
             check_ours(findings, address, interface, parts.topology);
             owned.push((interface, address.0));
         }
+    }
+    if addresses.len() < findings.doc.items(node).len() {
+        // One that is wrong may be the one that a server needs.
+        return Source::Client;
     }
     for server in servers {
         let covered = addresses

@@ -1,13 +1,11 @@
 //! `license` and `limits`.
 
 use abi::limits::{Limits, UNLIMITED};
-use license::{
-    EntitleError, Entitlement, ExportClass, Feature, Issuer, Licence, MODELS, Model, entitle,
-};
+use license::{EntitleError, Entitlement, ExportClass, Feature, Issuer, Licence, Model, entitle};
 
 use crate::document::{Findings, NodeId};
 use crate::files::Files;
-use crate::finding::{Problem, nearest};
+use crate::finding::Problem;
 use crate::raw::{Export, Profile, RawLicense, RawLimits, RawPolicy};
 use crate::section::At;
 use crate::value::Bound;
@@ -124,12 +122,14 @@ fn issuers(findings: &mut Findings<'_>, raw: &RawLicense, files: &dyn Files) -> 
     }
     let mut issuers = Vec::new();
     for path in raw.issuers.iter() {
-        let read = files.read(&path.0).map_err(|error| error.to_string());
-        let issuer = read.and_then(|content| {
-            let text = String::from_utf8_lossy(&content.octets);
-            Issuer::from_pem(&text).map_err(|error| error.to_string())
-        });
-        match issuer {
+        let content = match files.read(&path.0) {
+            Ok(content) => content,
+            Err(error) => {
+                findings.unread(path.node, &path.0, error);
+                continue;
+            }
+        };
+        match Issuer::from_pem(&String::from_utf8_lossy(&content.octets)) {
             Ok(issuer) => issuers.push(issuer),
             Err(error) => {
                 let message = format!("{}: {error}", path.0);
@@ -142,12 +142,19 @@ fn issuers(findings: &mut Findings<'_>, raw: &RawLicense, files: &dyn Files) -> 
 
 /// The profile, said or implied by a model; notes keys that the profile has no use for.
 fn profile(findings: &mut Findings<'_>, raw: &At<RawLicense>) -> Profile {
-    let implied = if raw.model.is_some() {
+    let implied = if findings.doc.gives(raw.node, "model") {
         Profile::Appliance
     } else {
         Profile::Unlimited
     };
     let profile = raw.profile.map_or(implied, |profile| profile.value);
+    if raw.profile.is_none() && findings.doc.gives(raw.node, "profile") {
+        return profile;
+    }
+    let fix = match raw.profile {
+        Some(_) => "set license.profile to appliance, or leave this out",
+        None => "set license.model, or leave this out",
+    };
     if profile == Profile::Unlimited {
         let nodes = [
             raw.model.as_ref().map(|at| at.node),
@@ -159,9 +166,7 @@ fn profile(findings: &mut Findings<'_>, raw: &At<RawLicense>) -> Profile {
         ];
         for node in nodes.into_iter().flatten() {
             let message = "means nothing without an appliance's profile";
-            findings
-                .error(node, Problem::Conflict, message)
-                .fix("set license.model, or leave this out");
+            findings.error(node, Problem::Conflict, message).fix(fix);
         }
     }
     profile
@@ -186,7 +191,7 @@ fn appliance(findings: &mut Findings<'_>, raw: &At<RawLicense>) -> Option<Applia
         let message = "the base sessions have no export class, they count as k8";
         findings.warning(export.node, Problem::Unused, message);
     }
-    if let (Some(uc), None) = (raw.uc_sessions, raw.export) {
+    if let (Some(uc), false) = (raw.uc_sessions, findings.doc.gives(raw.node, "export")) {
         let message = "missing, expected one of k8, k9: the end of the licence's part number";
         let place = findings.doc.place(uc.node);
         findings.error_at_key(raw.node, "export", place, Problem::MissingKey, message);
@@ -206,23 +211,14 @@ fn appliance(findings: &mut Findings<'_>, raw: &At<RawLicense>) -> Option<Applia
 
 fn model(findings: &mut Findings<'_>, raw: &At<RawLicense>) -> Option<&'static Model> {
     let Some(name) = &raw.model else {
-        if raw.profile.is_some() {
+        if raw.profile.is_some() && !findings.doc.gives(raw.node, "model") {
             let place = findings.doc.place(raw.node);
             let message = "missing, expected an appliance's model such as ASA5520";
             findings.error_at_key(raw.node, "model", place, Problem::MissingKey, message);
         }
         return None;
     };
-    let found = Model::by_name(&name.0);
-    if found.is_none() {
-        let names: Vec<_> = MODELS.iter().map(|model| model.name).collect();
-        let message = format!("no such model, expected one of {}", names.join(", "));
-        let fix = nearest(&name.0, names).map(|name| format!("write {name}"));
-        findings
-            .error(name.node, Problem::Licence, message)
-            .fix_if(fix);
-    }
-    found
+    Some(name.0)
 }
 
 /// Says where the TLS proxy limit or the export class keeps licensed sessions from use (L10).

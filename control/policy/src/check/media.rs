@@ -131,8 +131,11 @@ fn check_ports(findings: &mut Findings<'_>, ports: &At<PortRange>) {
     if first % 2 == 0 && last % 2 == 1 {
         return;
     }
-    let (even, odd) = (first.next_multiple_of(2), last.saturating_sub(1) | 1);
-    let fixed = (even < odd && odd <= last).then(|| format!("write {even}-{odd}"));
+    let odd = last.saturating_sub(1) | 1;
+    let even = first.checked_next_multiple_of(2);
+    let fixed = even
+        .filter(|&even| even < odd && odd <= last)
+        .map(|even| format!("write {even}-{odd}"));
     let message = format!("expected an even first and an odd last port, found {first}-{last}");
     findings
         .error(ports.node, Problem::BadValue, message)

@@ -18,6 +18,8 @@ pub(crate) struct Names<'r> {
     what: &'static str,
     by_name: HashMap<&'r str, u16>,
     entries: Vec<(NodeId, Cell<bool>)>,
+    /// Some of the list was refused unread, so that a name may well be there.
+    patchy: bool,
 }
 
 impl<'r> Names<'r> {
@@ -32,6 +34,7 @@ impl<'r> Names<'r> {
             what,
             by_name: HashMap::new(),
             entries: Vec::new(),
+            patchy: findings.doc.is_patchy(list.node),
         };
         if list.len() > ENTRIES_MAX {
             let message = format!("{} entries, expected at most {ENTRIES_MAX}", list.len());
@@ -61,6 +64,9 @@ impl<'r> Names<'r> {
                 used.set(true);
             }
             return Some(index);
+        }
+        if self.patchy {
+            return None;
         }
         let mut known = Vec::new();
         if !findings.is_full() {

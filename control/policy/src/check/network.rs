@@ -138,7 +138,7 @@ fn interface(
             findings.error(address.node, Problem::Conflict, message);
         }
     }
-    if item.addresses.is_empty() {
+    if !findings.doc.gives(item.node, "addresses") {
         let message = "an interface without addresses reaches nobody";
         findings.warning(item.node, Problem::MissingKey, message);
     }
@@ -207,6 +207,7 @@ fn route(
             address: IpAddr::from([0; 16]),
             len: 0,
         }),
+        (Destination::Default, None) if findings.doc.gives(item.node, "via") => return None,
         (Destination::Default, None) => {
             let message = "a default route needs its next router";
             findings
@@ -226,8 +227,11 @@ fn route(
             index
         }
         (None, None) => {
-            let message = "a route needs 'via' or 'interface'";
-            findings.error(item.node, Problem::MissingKey, message);
+            let gives = |key| findings.doc.gives(item.node, key);
+            if !gives("via") && !gives("interface") {
+                let message = "a route needs 'via' or 'interface'";
+                findings.error(item.node, Problem::MissingKey, message);
+            }
             return None;
         }
     };
@@ -309,9 +313,11 @@ fn rule(
         findings.error(item.node, Problem::Conflict, message);
     }
     let protocol = item.protocol.map(|protocol| protocol.0);
-    if let Some(ports) = item.ports
-        && !protocol.is_some_and(|p| WITH_PORTS.contains(&p))
-    {
+    let has_ports = match protocol {
+        Some(protocol) => WITH_PORTS.contains(&protocol),
+        None => findings.doc.gives(item.node, "protocol"),
+    };
+    if let (Some(ports), false) = (item.ports, has_ports) {
         let message = "ports need the protocol to be tcp or udp";
         findings.error(ports.node, Problem::Conflict, message);
     }

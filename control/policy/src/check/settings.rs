@@ -2,6 +2,7 @@
 
 use abi::policy::{RtpSettings, TcpSettings, TlsProvider, TlsSettings};
 
+use super::runtime::workers_known;
 use crate::document::Findings;
 use crate::finding::Problem;
 use crate::raw::{Provider, RawPolicy, RawRtp, RawTcp, RawTls};
@@ -17,7 +18,7 @@ pub(crate) fn tcp(findings: &mut Findings<'_>, raw: &RawPolicy) -> TcpSettings {
         u64::from(ports.last - ports.first) + 1,
         raw.runtime.workers.0,
     );
-    if count < workers * PORTS_A_WORKER {
+    if count < workers * PORTS_A_WORKER && workers_known(findings, &raw.runtime) {
         let message =
             format!("{count} ports for {workers} workers, expected at least {PORTS_A_WORKER} each");
         findings.error(tcp.ports.node, Problem::OutOfRange, message);

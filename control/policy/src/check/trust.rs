@@ -74,8 +74,8 @@ impl<'c> Store<'c> {
             None => Vec::new(),
         };
         let secret = key::secret(findings, self.files, item, chain.first());
-        let nothing = item.ca.is_empty() && item.pinned.is_empty() && item.certificate.is_none();
-        if nothing && item.key.is_none() {
+        let gives = |key: &&str| findings.doc.gives(item.node, key);
+        if !["ca", "pinned", "certificate", "key"].iter().any(gives) {
             let message = "a trustpoint needs 'ca', 'pinned', or 'certificate' and 'key'";
             findings.error(item.node, Problem::MissingKey, message);
         }
@@ -215,8 +215,7 @@ impl<'c> Store<'c> {
         let content = match self.files.read(&path.0) {
             Ok(content) => content,
             Err(error) => {
-                let message = format!("{}: {error}", path.0);
-                findings.error(path.node, Problem::File, message);
+                findings.unread(path.node, &path.0, error);
                 return Vec::new();
             }
         };

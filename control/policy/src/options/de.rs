@@ -8,10 +8,10 @@ use crate::document::{Content, Document, Entry, NodeId};
 
 /// Some keys of a mapping.
 #[derive(Clone, Copy)]
-pub(super) struct Options<'d> {
-    pub(super) doc: &'d Document,
-    pub(super) node: NodeId,
-    pub(super) entries: &'d [Entry],
+pub(crate) struct Options<'d> {
+    pub(crate) doc: &'d Document,
+    pub(crate) node: NodeId,
+    pub(crate) entries: &'d [Entry],
 }
 
 impl<'de> Deserializer<'de> for Options<'de> {
@@ -77,7 +77,7 @@ impl<'de> Value<'de> {
     fn visit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
         let doc = self.doc;
         match doc.content(self.node) {
-            Content::Null => visitor.visit_unit(),
+            Content::Null | Content::Refused => visitor.visit_unit(),
             Content::Scalar { text, plain } => Self::visit_scalar(text, *plain, visitor),
             Content::List(items) => visitor.visit_seq(Items {
                 doc,

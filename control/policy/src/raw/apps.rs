@@ -1,8 +1,9 @@
 //! `applications`.
 
 use crate::document::{Content, Findings, NodeId};
-use crate::section::{Kind, List, Value, section, wrong_type};
-use crate::value::{Address, Flag, Name, PeerName, TcpPort, choice};
+use crate::finding::Problem;
+use crate::section::{At, Kind, List, Several, Value, section, wrong_type};
+use crate::value::{Address, AppKind, Flag, Name, PeerName, TcpPort, choice};
 
 section! {
     /// One proxy: whom it listens for, and how each side of a session is treated.
@@ -10,15 +11,22 @@ section! {
         /// What `show` calls it.
         name: Name, required;
         /// Which application, such as `phone-proxy`.
-        kind: Name, required;
+        kind: AppKind, required;
         /// Where clients reach it.
-        listeners: List<RawListener>, nested;
+        listeners: Several<RawListener>, required;
         /// The side of the clients.
         client: RawClient, nested;
         /// The side of the servers.
         server: RawServer, nested;
         /// The application's own options.
         options: Options, optional;
+    }
+}
+
+impl RawApplication {
+    /// Where clients reach it, as far as that reads.
+    pub(crate) fn listeners(&self) -> &[At<RawListener>] {
+        self.listeners.as_ref().map_or(&[], |listeners| listeners)
     }
 }
 
@@ -128,11 +136,14 @@ pub(crate) enum RawSource {
     /// The client's own.
     Client,
     /// These.
-    Proxy(List<Address>),
+    Proxy(Several<Address>),
 }
 
 impl Value for RawSource {
-    const KIND: Kind = Kind::Either(&Kind::Choice(&["client"]), &<List<Address> as Value>::KIND);
+    const KIND: Kind = Kind::Either(
+        &Kind::Choice(&["client"]),
+        &<Several<Address> as Value>::KIND,
+    );
 
     fn read(node: NodeId, findings: &mut Findings<'_>) -> Option<Self> {
         match findings.doc.content(node) {
@@ -140,7 +151,7 @@ impl Value for RawSource {
             Content::Scalar { text, .. } if text.parse::<core::net::IpAddr>().is_err() => {
                 wrong_type(findings, node, &Self::KIND)
             }
-            _ => List::read(node, findings).map(Self::Proxy),
+            _ => Several::read(node, findings).map(Self::Proxy),
         }
     }
 }
@@ -154,7 +165,17 @@ impl Value for Options {
 
     fn read(node: NodeId, findings: &mut Findings<'_>) -> Option<Self> {
         match findings.doc.content(node) {
-            Content::Null | Content::Map(_) => Some(Self),
+            Content::Map(_) => Some(Self),
+            Content::Null => {
+                findings
+                    .error(
+                        node,
+                        Problem::WrongType,
+                        "expected a mapping, found nothing",
+                    )
+                    .fix("leave it out, or give a mapping");
+                None
+            }
             _ => wrong_type(findings, node, &Self::KIND),
         }
     }

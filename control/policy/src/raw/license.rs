@@ -1,7 +1,7 @@
 //! `license` and `limits`.
 
 use crate::section::{List, section};
-use crate::value::{Bound, FilePath, Flag, Int, Text, choice};
+use crate::value::{Bound, FilePath, Flag, Int, ModelName, choice};
 
 choice! {
     /// Whose licences hold.
@@ -25,7 +25,7 @@ section! {
         /// `unlimited` limits nothing; `appliance` follows the model and the licences below.
         profile: Profile, optional;
         /// The model, such as `ASA5520`.
-        model: Text, optional;
+        model: ModelName, optional;
         /// Files with the public keys (Ed25519, PEM) of those whose licence files are taken, see
         /// `ucproxy license`. With any, licences come from those files alone: `uc_sessions`,
         /// `export` and `ime` may not be given.

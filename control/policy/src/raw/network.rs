@@ -2,7 +2,7 @@
 
 use crate::section::{List, section};
 use crate::value::{
-    Address, Destination, Flag, Int, Name, Network, PortRange, Protocol, TcpPort, Text,
+    Address, Destination, Flag, Int, Name, Network, PciAddress, PortRange, Protocol, TcpPort, Vdev,
 };
 
 section! {
@@ -14,9 +14,9 @@ section! {
         /// pairs of `net_af_packet` follow the number of workers unless given. The peer of a
         /// `net_memif` must have as many queue pairs as there are workers: frames of a worker
         /// without one are lost or garbled, and the log warns of it.
-        vdev: Text, optional;
+        vdev: Vdev, optional;
         /// PCI address of a NIC that is bound to vfio-pci, such as `0000:3b:00.0`.
-        pci: Text, optional;
+        pci: PciAddress, optional;
         /// Largest IP packet, in octets.
         mtu: Int<576, 9_216>, default = "1500";
         /// Receive and transmit descriptors of each queue.

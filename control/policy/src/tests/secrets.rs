@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use super::lab::{NOW, check};
+use super::lab::{Lab, NOW, check};
 use crate::diff;
-use crate::files::{FileError, Files, Folder};
+use crate::files::{FileContent, FileError, Files, Folder};
+use crate::finding::Problem;
 use crate::report::Report;
 
 /// A trustpoint with these keys; they start at column 41.
@@ -169,4 +170,42 @@ fn an_onlooker_cannot_say_that_control_lacks_a_secret() {
     assert_eq!(errors(Folder::of_onlooker(&file)), ["warning"]);
     let nowhere = Folder::of(&file).credential("UCPROXY_NOT_THERE");
     assert_eq!(nowhere, Err(FileError::NoCredential));
+}
+
+/// The lab as somebody sees it who may read no file that has `key` or `issuer` in its name.
+struct Outsider(Lab);
+
+impl Files for Outsider {
+    fn read(&self, path: &str) -> Result<FileContent, FileError> {
+        match path {
+            path if path.contains("key") || path.contains("issuer") => Err(FileError::Hidden),
+            path => self.0.read(path),
+        }
+    }
+}
+
+#[test]
+fn files_that_only_control_may_read_are_warnings_for_all_others() {
+    let text = "\
+trustpoints:
+  - {name: t, certificate: pki/proxy.pem, key: pki/proxy.key}
+  - {name: c, ca: [pki/key-ca.pem]}
+license: {model: ASA5520, issuers: [pki/issuer.pub]}
+";
+    let report = Report::of(text.as_bytes(), &Outsider(Lab::full()), NOW);
+    assert!(!report.has_errors(), "{:?}", report.findings);
+    let about_files = report
+        .findings
+        .iter()
+        .filter(|f| f.problem == Problem::File);
+    let texts: Vec<_> = about_files.map(ToString::to_string).collect();
+    let hidden = "not checked, because you may not read it; control will, with its own rights";
+    assert_eq!(
+        texts,
+        [
+            format!("2:48: warning: trustpoints[0].key: pki/proxy.key: {hidden}"),
+            format!("3:20: warning: trustpoints[1].ca[0]: pki/key-ca.pem: {hidden}"),
+            format!("4:37: warning: license.issuers[0]: pki/issuer.pub: {hidden}"),
+        ]
+    );
 }

@@ -5,6 +5,7 @@ use core::net::IpAddr;
 use abi::policy::Prefix;
 
 use super::{Int, Scalar, Wrong, unknown_word};
+use crate::form::{Form, ipv4, ipv6, padded};
 use crate::section::Kind;
 
 /// An IP address.
@@ -12,7 +13,10 @@ use crate::section::Kind;
 pub(crate) struct Address(pub(crate) IpAddr);
 
 impl Scalar for Address {
-    const KIND: Kind = Kind::Text("an IPv4 or IPv6 address, such as 192.0.2.1 or 2001:db8::1");
+    const KIND: Kind = Kind::Text(
+        "an IPv4 or IPv6 address, such as 192.0.2.1 or 2001:db8::1",
+        || Form::of(&format!("{}|{}", ipv4(), ipv6())),
+    );
 
     fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
         if let Ok(address) = text.parse() {
@@ -32,8 +36,10 @@ impl Scalar for Address {
 pub(crate) struct Network(pub(crate) Prefix);
 
 impl Scalar for Network {
-    const KIND: Kind =
-        Kind::Text("an address and a prefix length, such as 192.0.2.1/24 or 2001:db8::1/64");
+    const KIND: Kind = Kind::Text(
+        "an address and a prefix length, such as 192.0.2.1/24 or 2001:db8::1/64",
+        || Form::of(&networks()),
+    );
 
     fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
         let Some((address, len)) = text.split_once('/') else {
@@ -55,6 +61,13 @@ impl Scalar for Network {
     }
 }
 
+/// What networks look like; prefix lengths have up to three digits.
+fn networks() -> String {
+    let v4 = "(0{0,2}[0-9]|0?[12][0-9]|0?3[0-2])";
+    let v6 = "(0{0,2}[0-9]|0?[1-9][0-9]|1[01][0-9]|12[0-8])";
+    format!("{}/{v4}|({})/{v6}", ipv4(), ipv6())
+}
+
 /// Destinations of a route: a network, or `default` for everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Destination {
@@ -65,7 +78,9 @@ pub(crate) enum Destination {
 }
 
 impl Scalar for Destination {
-    const KIND: Kind = Kind::Text("a network, such as 192.0.2.0/24, or 'default'");
+    const KIND: Kind = Kind::Text("a network, such as 192.0.2.0/24, or 'default'", || {
+        Form::of(&format!("default|{}", networks()))
+    });
 
     fn parse(text: &str, plain: bool) -> Result<Self, Wrong> {
         if text == "default" {
@@ -83,16 +98,29 @@ pub(crate) struct PortRange {
 }
 
 impl Scalar for PortRange {
-    const KIND: Kind = Kind::Text("a port or a range of ports, such as 16384-32767");
+    const KIND: Kind = Kind::Text("a port or a range of ports, such as 16384-32767", || {
+        let port = padded(1, 65_535);
+        Form {
+            bare: &["integer"],
+            range: (Some(1), Some(65_535)),
+            ..Form::of(&format!("{port}-{port}"))
+        }
+    });
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
-        let (first, last) = text.split_once('-').unwrap_or((text, text));
+    fn parse(text: &str, plain: bool) -> Result<Self, Wrong> {
+        let (first, last) = match text.split_once('-') {
+            Some(ends) => ends,
+            None if plain => (text, text),
+            None => return Err(Wrong::quoted(text)),
+        };
         let port = |text: &str| {
-            let text = text.trim();
             let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
             digits.then(|| text.parse::<u16>().ok()).flatten()
         };
         match (port(first), port(last)) {
+            (None, _) | (_, None) if text.contains(' ') => {
+                Err(Wrong::with_fix(format!("write {}", text.replace(' ', ""))))
+            }
             (Some(0), _) => Err(Wrong::RANGE),
             (Some(first), Some(last)) if first <= last => Ok(Self { first, last }),
             (Some(first), Some(last)) => Err(Wrong::with_fix(format!("write {last}-{first}"))),
@@ -105,26 +133,23 @@ impl Scalar for PortRange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Protocol(pub(crate) u8);
 
-const PROTOCOLS: [(&str, u8); 6] = [
-    ("tcp", 6),
-    ("udp", 17),
-    ("icmp", 1),
-    ("icmpv6", 58),
-    ("esp", 50),
-    ("gre", 47),
-];
+const PROTOCOLS: [&str; 6] = ["tcp", "udp", "icmp", "icmpv6", "esp", "gre"];
+const NUMBERS: [u8; 6] = [6, 17, 1, 58, 50, 47];
 
 impl Scalar for Protocol {
-    const KIND: Kind = Kind::Text("tcp, udp, icmp, icmpv6, esp, gre, or a number from 0 to 255");
+    const KIND: Kind = Kind::Either(
+        &Kind::Choice(&PROTOCOLS),
+        &Kind::Integer { min: 0, max: 255 },
+    );
 
     fn parse(text: &str, plain: bool) -> Result<Self, Wrong> {
-        if let Some((_, number)) = PROTOCOLS.iter().find(|(name, _)| *name == text) {
-            return Ok(Self(*number));
+        let mut known = PROTOCOLS.iter().zip(NUMBERS);
+        if let Some((_, number)) = known.find(|(name, _)| **name == text) {
+            return Ok(Self(number));
         }
         if text.starts_with(|c: char| c.is_ascii_digit()) {
             return Int::<0, 255>::parse(text, plain).map(|n| Self(n.to()));
         }
-        let names: Vec<_> = PROTOCOLS.iter().map(|(name, _)| *name).collect();
-        Err(unknown_word(text, &names))
+        Err(unknown_word(text, &PROTOCOLS))
     }
 }

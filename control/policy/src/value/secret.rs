@@ -2,6 +2,7 @@
 
 use super::{Scalar, Wrong};
 use crate::files::{FileContent, FileError, Files};
+use crate::form::{BARE_WORDS, Form};
 use crate::section::Kind;
 
 /// Where a secret is.
@@ -54,6 +55,15 @@ pub(crate) struct KeySource(pub(crate) SecretSource);
 impl Scalar for KeySource {
     const KIND: Kind = Kind::Text(
         "the path of a file (as it is, or behind file:), env:VARIABLE or credential:NAME",
+        || Form {
+            except: Some("-----"),
+            or: Some(Box::new(Form {
+                except: Some("-----|^(file|env|credential):"),
+                bare: BARE_WORDS,
+                ..Form::of(PATH)
+            })),
+            ..prefixed()
+        },
     );
     const SECRET: bool = true;
 
@@ -74,13 +84,26 @@ impl Scalar for KeySource {
 pub(crate) struct PassphraseSource(pub(crate) SecretSource);
 
 impl Scalar for PassphraseSource {
-    const KIND: Kind = Kind::Text("file:PATH, env:VARIABLE or credential:NAME");
+    const KIND: Kind = Kind::Text("file:PATH, env:VARIABLE or credential:NAME", prefixed);
     const SECRET: bool = true;
 
     fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
         let wrong = || Err(Wrong::with_fix("write where the passphrase is, not what"));
         SecretSource::prefixed(text).unwrap_or_else(wrong).map(Self)
     }
+}
+
+/// What paths of secrets look like: without control characters.
+const PATH: &str = "[^\\u0000-\\u001f\\u007f-\\u009f]{1,4096}";
+
+/// What stands behind one of the prefixes looks like.
+fn prefixed() -> Form {
+    let inside = "[A-Za-z0-9_.-]";
+    // Any name but '.' and '..'.
+    let name = format!("[A-Za-z0-9_-]{inside}{{0,254}}|\\.[A-Za-z0-9_-]{inside}{{0,253}}")
+        + &format!("|\\.\\.{inside}{{1,253}}");
+    let variable = "[A-Za-z_][A-Za-z0-9_]{0,254}";
+    Form::of(&format!("file:{PATH}|env:{variable}|credential:({name})"))
 }
 
 fn is_path(text: &str) -> bool {

@@ -1,8 +1,9 @@
-//! Names, paths and other texts.
+//! Names and paths.
 
 use core::net::IpAddr;
 
 use super::{Scalar, Wrong};
+use crate::form::{BARE_WORDS, Form, ipv4, ipv6};
 use crate::section::Kind;
 
 /// The operator's name for something.
@@ -13,7 +14,14 @@ pub(crate) struct Name(pub(crate) Box<str>);
 const NAME_OCTETS_MAX: usize = 40;
 
 impl Scalar for Name {
-    const KIND: Kind = Kind::Text("a name (up to 40 of a-z, A-Z, 0-9, '-', '_' and '.')");
+    const KIND: Kind = Kind::Text(
+        "a name (up to 40 of a-z, A-Z, 0-9, '-', '_' and '.')",
+        || Form {
+            bare: BARE_WORDS,
+            range: (Some(0), None),
+            ..Form::of("[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
+        },
+    );
 
     fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
         let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -29,23 +37,17 @@ impl Scalar for Name {
 pub(crate) struct FilePath(pub(crate) Box<str>);
 
 impl Scalar for FilePath {
-    const KIND: Kind = Kind::Text("the path of a file, absolute or from this file's folder");
+    const KIND: Kind = Kind::Text(
+        "the path of a file, absolute or from this file's folder",
+        || Form {
+            longest: Some(4_096),
+            bare: BARE_WORDS,
+            ..Form::default()
+        },
+    );
 
     fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
         let good = !text.is_empty() && text.len() <= 4_096;
-        good.then(|| Self(text.into())).ok_or_else(Wrong::default)
-    }
-}
-
-/// Any short text, checked elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Text(pub(crate) Box<str>);
-
-impl Scalar for Text {
-    const KIND: Kind = Kind::Text("a text of up to 255 characters");
-
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
-        let good = !text.is_empty() && text.len() <= 255;
         good.then(|| Self(text.into())).ok_or_else(Wrong::default)
     }
 }
@@ -55,7 +57,17 @@ impl Scalar for Text {
 pub(crate) struct PeerName(pub(crate) Box<str>);
 
 impl Scalar for PeerName {
-    const KIND: Kind = Kind::Text("a domain name or an IP address");
+    const KIND: Kind = Kind::Text("a domain name or an IP address", || {
+        let end = "([A-Za-z0-9_-]*[A-Za-z0-9_])?";
+        // Some label is no number, or an address was meant.
+        let word = format!("([0-9]*[A-Za-z_]{end}|[0-9]+-[A-Za-z0-9_-]*[A-Za-z0-9_])");
+        let domain = format!("([0-9]+\\.)*{word}(\\.[A-Za-z0-9_]{end})*");
+        Form {
+            longest: Some(253),
+            bare: &["boolean"],
+            ..Form::of(&format!("{domain}|{}|{}", ipv4(), ipv6()))
+        }
+    });
 
     fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
         let label = |label: &str| {

@@ -1,6 +1,7 @@
 //! Values with a unit: times and sizes.
 
 use super::{Scalar, Wrong};
+use crate::form::with_units;
 use crate::section::Kind;
 
 /// A length of time, kept in units of `UNIT_US` microseconds, in a range of such units.
@@ -35,10 +36,8 @@ impl<const UNIT_US: u64, const MIN: u64, const MAX: u64> Scalar for Time<UNIT_US
         max: MAX,
     };
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
-        let Some((number, unit)) = number_and_unit(text) else {
-            return Err(Wrong::default());
-        };
+    fn parse(text: &str, plain: bool) -> Result<Self, Wrong> {
+        let (number, unit) = number_and_unit(text, plain)?;
         if unit.is_empty() && number != 0 {
             return Err(Wrong::with_fix(format!("write {number}s or {number}ms")));
         }
@@ -82,10 +81,8 @@ const SIZE_UNITS: [(&str, u64); 4] = [
 impl<const MIN: u64, const MAX: u64> Scalar for Octets<MIN, MAX> {
     const KIND: Kind = Kind::Octets { min: MIN, max: MAX };
 
-    fn parse(text: &str, _: bool) -> Result<Self, Wrong> {
-        let Some((number, unit)) = number_and_unit(text) else {
-            return Err(Wrong::default());
-        };
+    fn parse(text: &str, plain: bool) -> Result<Self, Wrong> {
+        let (number, unit) = number_and_unit(text, plain)?;
         let Some((_, size)) = SIZE_UNITS.iter().find(|(name, _)| *name == unit) else {
             let binary = match unit.chars().next() {
                 Some('k' | 'K') => "KiB",
@@ -112,10 +109,41 @@ pub(crate) fn show_octets(octets: u64) -> String {
     format!("{}{name}", octets / size)
 }
 
-fn number_and_unit(text: &str) -> Option<(u64, &str)> {
+/// What times in units of `unit_us` look like.
+pub(crate) fn time_form(unit_us: u64, min: u64, max: u64) -> String {
+    let units = TIME_UNITS.map(|(name, us)| {
+        let size = match us.checked_div(unit_us) {
+            None | Some(0) => Err((unit_us / us).ilog10()),
+            Some(size) => Ok(size),
+        };
+        (name, size)
+    });
+    with_units(min, max, &units)
+}
+
+/// What numbers of octets with a unit look like.
+pub(crate) fn octets_form(min: u64, max: u64) -> String {
+    let units = SIZE_UNITS.iter().filter(|(name, _)| !name.is_empty());
+    let units: Vec<_> = units.map(|&(name, size)| (name, Ok(size))).collect();
+    with_units(min, max, &units)
+}
+
+/// The parts of a value such as `20s`; a number alone is one that has no quotes.
+fn number_and_unit(text: &str, plain: bool) -> Result<(u64, &str), Wrong> {
     let end = text
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(text.len());
-    let (number, unit) = text.split_at_checked(end)?;
-    Some((number.parse().ok()?, unit.trim_start()))
+    let (number, unit) = text.split_at_checked(end).ok_or_else(Wrong::default)?;
+    if number.is_empty() {
+        return Err(Wrong::default());
+    }
+    let spaced = unit.trim_start();
+    if spaced.len() < unit.len() {
+        return Err(Wrong::with_fix(format!("write {number}{spaced}")));
+    }
+    if unit.is_empty() && !plain {
+        return Err(Wrong::quoted(text));
+    }
+    let number = number.parse().map_err(|_| Wrong::RANGE)?;
+    Ok((number, unit))
 }

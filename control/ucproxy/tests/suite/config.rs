@@ -114,7 +114,7 @@ fn hostile_yaml_is_told_with_its_line_and_costs_little_memory() {
         .map(|n| format!("{}k:\n", " ".repeat(n)))
         .collect();
     let cases: [(&str, Vec<u8>, &str); 11] = [
-        ("aliases", aliases.into(), ":2:10: error: aliases"),
+        ("aliases", aliases.into(), ":2:10: error: a1[0]: aliases"),
         (
             "flow",
             b"a: ".iter().chain(&[b'['; 4 << 20]).copied().collect(),
@@ -164,10 +164,7 @@ fn hostile_yaml_is_told_with_its_line_and_costs_little_memory() {
         let output = lab.run_within(300, &["check", path.to_str().unwrap()]);
         let told = String::from_utf8_lossy(&output.stdout);
         assert_eq!(output.status.code(), Some(1), "{name}: {:?}", output.status);
-        let first = told.lines().next().unwrap_or_default();
-        assert!(
-            first.contains(expected) && first.len() < 500,
-            "{name}: {first}"
-        );
+        let expected = |line: &str| line.contains(expected) && line.len() < 500;
+        assert!(told.lines().any(expected), "{name}: {told:.500}");
     }
 }

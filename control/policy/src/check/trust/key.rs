@@ -8,7 +8,7 @@ use x509_parser::prelude::FromDer;
 use zeroize::Zeroizing;
 
 use crate::document::{Findings, NodeId};
-use crate::files::{FileContent, FileError, Files};
+use crate::files::{FileContent, Files};
 use crate::finding::Problem;
 use crate::pki::{self, DecryptError, PrivateKey};
 use crate::raw::RawTrustpoint;
@@ -42,13 +42,19 @@ fn source<'r>(
     findings: &mut Findings<'_>,
     item: &'r At<RawTrustpoint>,
 ) -> Option<&'r At<KeySource>> {
+    let gives = |key| findings.doc.gives(item.node, key);
     let (node, missing, what) = match (&item.certificate, &item.key, &item.passphrase) {
         (Some(_), Some(source), _) => return Some(source),
         (None, None, None) => return None,
         (Some(at), None, _) => (at.node, "key", "where the certificate's private key is"),
         (None, Some(at), _) => (at.node, "certificate", "the file of the key's certificate"),
+        (None, None, Some(_)) if gives("certificate") => return None,
         (None, None, Some(at)) => (at.node, "key", "where the key of the passphrase is"),
     };
+    // One that is there and wrong was noted where it stands.
+    if gives(missing) {
+        return None;
+    }
     let message = format!("missing, expected {what}");
     let place = findings.doc.place(node);
     findings.error_at_key(item.node, missing, place, Problem::MissingKey, message);
@@ -59,7 +65,7 @@ fn source<'r>(
 fn der(
     findings: &mut Findings<'_>,
     files: &dyn Files,
-    item: &RawTrustpoint,
+    item: &At<RawTrustpoint>,
     source: &At<KeySource>,
 ) -> Option<Zeroizing<Vec<u8>>> {
     let content = read(findings, files, source.node, &source.0)?;
@@ -86,6 +92,7 @@ fn der(
             };
             decrypted.map_err(refused).ok()
         }
+        (Ok(PrivateKey::Encrypted(_)), None) if findings.doc.gives(item.node, "passphrase") => None,
         (Ok(PrivateKey::Encrypted(_)), None) => {
             let message = format!("{shown}: this private key is encrypted, expected 'passphrase'");
             findings
@@ -108,16 +115,10 @@ fn read(
     node: NodeId,
     source: &SecretSource,
 ) -> Option<FileContent> {
-    let shown = source.shown();
     let content = match source.read(files) {
         Ok(content) => content,
         Err(error) => {
-            let message = format!("{shown}: {error}");
-            if error == FileError::Elsewhere {
-                findings.warning(node, Problem::File, message);
-            } else {
-                findings.error(node, Problem::File, message);
-            }
+            findings.unread(node, &source.shown(), error);
             return None;
         }
     };
