@@ -42,7 +42,12 @@ pub(crate) fn ask(
     json: bool,
 ) -> Result<Outcome, CliError> {
     let response = call(runtime_dir, request)?;
-    answered(&response, name, json)
+    // What is wrong is in a file of the operator's, or in the text that control holds.
+    let text = match request {
+        Request::Apply { .. } => name,
+        _ => "configuration",
+    };
+    told(&response, name, text, json)
 }
 
 /// Control's answer to `request`.
@@ -50,8 +55,13 @@ pub(crate) fn call(runtime_dir: &Path, request: &Request) -> Result<Response, Ca
     admin::call(runtime_dir, request, TIMEOUT)
 }
 
-/// Says what control answered about a change.
+/// Says what control answered about something that changes no configuration.
 pub(crate) fn answered(response: &Response, name: &str, json: bool) -> Result<Outcome, CliError> {
+    told(response, name, name, json)
+}
+
+/// Says what control answered; findings are in `text`.
+fn told(response: &Response, name: &str, text: &str, json: bool) -> Result<Outcome, CliError> {
     let good = matches!(response, Response::Applied(_));
     let outcome = if good { Outcome::Good } else { Outcome::Bad };
     if json {
@@ -59,9 +69,9 @@ pub(crate) fn answered(response: &Response, name: &str, json: bool) -> Result<Ou
         return Ok(outcome);
     }
     match response {
-        Response::Applied(applied) => announce(name, applied)?,
+        Response::Applied(applied) => announce(name, text, applied)?,
         Response::Refused { findings } => {
-            complain_of(name, findings);
+            complain_of(text, findings);
             out::complain(&format!("{name}: errors, not applied"));
         }
         Response::Failed(failure) => out::complain(&format!("{name}: {failure}")),
@@ -77,8 +87,8 @@ pub(crate) fn answered(response: &Response, name: &str, json: bool) -> Result<Ou
     Ok(outcome)
 }
 
-fn announce(name: &str, applied: &Applied) -> Result<(), CliError> {
-    complain_of(name, &applied.findings);
+fn announce(name: &str, text: &str, applied: &Applied) -> Result<(), CliError> {
+    complain_of(text, &applied.findings);
     if let Some(notice) = &applied.notice {
         out::complain(notice);
     }
