@@ -162,8 +162,10 @@ mod tests {
     fn values_are_not_repeated() {
         let key = "5a".repeat(30);
         for body in [
-            format!(r#"{{"provision-streams": {{"step": "{key}", "streams": []}}}}"#),
-            format!(r#"{{"provision-streams": {{"step": "open", "streams": ["{key}"]}}}}"#),
+            format!(r#"{{"provision-streams": {{"list": 1, "step": "{key}", "streams": []}}}}"#),
+            format!(
+                r#"{{"provision-streams": {{"list": 1, "step": "open", "streams": ["{key}"]}}}}"#
+            ),
             format!(r#"{{"set-tls-limit": {{"sessions": "{key}"}}}}"#),
             format!("\"{key}\""),
         ] {

@@ -58,6 +58,8 @@ pub enum Request {
     /// Open or close media streams that no signalling sets up; control hands them on and keeps
     /// nothing.
     ProvisionStreams {
+        /// The list that they are of: any number that no other list has.
+        list: u64,
         /// What is to be done with them.
         step: Step,
         /// The streams, with their keys.
@@ -104,8 +106,9 @@ impl Request {
             } => format!("rollback {version}"),
             Self::InstallLicence { .. } => "license install".into(),
             Self::RemoveLicence { serial, .. } => format!("license remove {serial}"),
-            Self::ProvisionStreams { step, streams } => {
+            Self::ProvisionStreams { step, streams, .. } => {
                 let what = match step {
+                    Step::Begin => "a list begins",
                     Step::Keep => "of which those that are open stay",
                     Step::Close => "all others closed",
                     Step::Open => "opened",

@@ -102,7 +102,7 @@ fn told(response: &Response) -> (&'static str, Option<String>) {
             ("applied", generation.map(|n| format!("generation {n}")))
         }
         Response::Refused { findings } => ("refused", first_error(findings)),
-        Response::Streams { outcomes } => ("applied", Some(opened(outcomes))),
+        Response::Streams { outcomes } => ("applied", open(outcomes)),
         Response::Failed(failure @ Failure::Denied { .. }) => ("denied", Some(failure.to_string())),
         Response::Failed(failure) => ("failed", Some(failure.to_string())),
         _ => ("told", None),
@@ -125,10 +125,11 @@ fn command(request: &Request) -> String {
     request.command() + &number
 }
 
-/// How many streams are open of those that were asked for.
-fn opened(outcomes: &[StaticOutcome]) -> String {
+/// How many streams are open of those that were to be opened, if any were.
+fn open(outcomes: &[StaticOutcome]) -> Option<String> {
     let is_open = |outcome: &&StaticOutcome| matches!(outcome, StaticOutcome::Open { .. });
-    format!("{} opened", outcomes.iter().filter(is_open).count())
+    let open = outcomes.iter().filter(is_open).count();
+    (!outcomes.is_empty()).then(|| format!("{open} open"))
 }
 
 #[cfg(test)]

@@ -132,9 +132,11 @@ impl Controller {
             Request::Licences => send(&call.reply, self.installed()),
             Request::Configuration => send(&call.reply, self.configuration()),
             Request::History => send(&call.reply, self.history()),
-            Request::ProvisionStreams { step, streams } => {
-                self.provision_streams(step, streams, call.reply);
-            }
+            Request::ProvisionStreams {
+                list,
+                step,
+                streams,
+            } => self.provision_streams(list, step, streams, call.reply),
             Request::Apply { .. }
             | Request::Rollback { .. }
             | Request::InstallLicence { .. }

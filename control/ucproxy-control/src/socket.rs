@@ -31,6 +31,8 @@ pub(crate) enum SocketError {
     Layout(LayoutId),
     #[error("data plane has been started again")]
     Restarted,
+    #[error("another list of static streams has begun since: try again")]
+    Overtaken,
     #[error("no worker runs yet, or they take too long")]
     NotNow,
     #[error("data plane did not understand the message")]
@@ -53,29 +55,33 @@ pub(crate) fn push_keys(runtime_dir: &Path, boot: BootId, keys: &Keys) -> Result
     }
 }
 
-/// Has the data plane do `step` with `streams`; returns what became of each that was to be opened.
+/// Has the data plane do `step` of `list` with `streams`; returns what became of each that was to be
+/// opened.
 pub(crate) fn provision_streams(
     runtime_dir: &Path,
+    list: u64,
     step: Step,
     streams: &[StaticStream],
 ) -> Result<Vec<StaticOutcome>, SocketError> {
-    if step == Step::Close {
-        return provision_batch(runtime_dir, step, &[]);
+    if matches!(step, Step::Begin | Step::Close) {
+        return provision_batch(runtime_dir, list, step, &[]);
     }
     let mut outcomes = Vec::with_capacity(streams.len());
     for batch in streams.chunks(STREAMS_A_MESSAGE) {
-        outcomes.extend(provision_batch(runtime_dir, step, batch)?);
+        outcomes.extend(provision_batch(runtime_dir, list, step, batch)?);
     }
     Ok(outcomes)
 }
 
 fn provision_batch(
     runtime_dir: &Path,
+    list: u64,
     step: Step,
     streams: &[StaticStream],
 ) -> Result<Vec<StaticOutcome>, SocketError> {
     let request = Request::PutStreams {
         layout: LayoutId::OURS,
+        list,
         step,
         streams: streams.to_vec(),
     };
@@ -84,6 +90,7 @@ fn provision_batch(
     match secrets::decode(&body) {
         Some(Provisioned::Done(outcomes)) if outcomes.len() == expected => Ok(outcomes),
         Some(Provisioned::NotNow) => Err(SocketError::NotNow),
+        Some(Provisioned::Overtaken) => Err(SocketError::Overtaken),
         Some(Provisioned::WrongLayout(theirs)) => Err(SocketError::Layout(theirs)),
         Some(Provisioned::Done(_)) | None => Err(SocketError::Malformed),
     }

@@ -1,7 +1,9 @@
 //! `media provision`: media streams that no signalling sets up.
 
 use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
 use std::fs::File;
+use std::hash::{BuildHasher, Hasher};
 use std::io::{self, BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -124,13 +126,16 @@ impl std::fmt::Debug for LineSide {
 pub(crate) fn provision(runtime_dir: &Path, file: &Path) -> Result<Outcome, CliError> {
     let mut lines = read(file)?;
     let streams = streams(file, &lines)?;
+    let list = RandomState::new().build_hasher().finish();
+    let ask = |step, batch: &[StaticStream]| ask(runtime_dir, list, step, batch);
+    ask(Step::Begin, &[])?;
     for batch in streams.chunks(STREAMS_A_REQUEST) {
-        ask(runtime_dir, Step::Keep, batch)?;
+        ask(Step::Keep, batch)?;
     }
-    ask(runtime_dir, Step::Close, &[])?;
+    ask(Step::Close, &[])?;
     let mut outcomes = Vec::with_capacity(lines.len());
     for batch in streams.chunks(STREAMS_A_REQUEST) {
-        outcomes.extend(ask(runtime_dir, Step::Open, batch)?);
+        outcomes.extend(ask(Step::Open, batch)?);
     }
     let mut refused = 0;
     let mut printed = String::new();
@@ -298,10 +303,12 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
 /// Has control do one step with some streams.
 fn ask(
     runtime_dir: &Path,
+    list: u64,
     step: Step,
     streams: &[StaticStream],
 ) -> Result<Vec<StaticOutcome>, CliError> {
     let request = Request::ProvisionStreams {
+        list,
         step,
         streams: streams.to_vec(),
     };

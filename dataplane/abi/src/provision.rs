@@ -18,9 +18,12 @@ use zeroize::Zeroize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
+    /// The list begins. Names no stream. A list that began before is overtaken: of two at once, or
+    /// of one whose sender has given up, no further step is taken.
+    Begin,
     /// Those that are open stay so. As many messages as it takes.
     Keep,
-    /// All others are closed. Names no stream.
+    /// All that this list has not kept are closed. Names no stream.
     Close,
     /// Those that are not open are opened. As many messages as it takes; the only step whose
     /// answer has an outcome for each.

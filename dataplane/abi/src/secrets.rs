@@ -63,6 +63,8 @@ pub enum Request {
     PutStreams {
         /// Layout of the sender.
         layout: LayoutId,
+        /// The list that the streams are of.
+        list: u64,
         /// What is to be done with them.
         step: Step,
         /// The streams, as many as fit a message.
@@ -90,6 +92,8 @@ pub enum Provisioned {
     Done(Vec<StaticOutcome>),
     /// No worker runs yet, or they take too long.
     NotNow,
+    /// Another list has begun since.
+    Overtaken,
     /// Layouts differ; the data plane's is given.
     WrongLayout(LayoutId),
 }

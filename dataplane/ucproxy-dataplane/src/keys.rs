@@ -113,12 +113,17 @@ fn answer(mut stream: UnixStream, server: &mut KeyServer) -> io::Result<()> {
         Some(Request::PutStreams { layout, .. }) if layout != LayoutId::OURS => {
             secrets::encode(&Provisioned::WrongLayout(LayoutId::OURS))
         }
-        Some(Request::PutStreams { step, streams, .. }) => {
+        Some(Request::PutStreams {
+            list,
+            step,
+            streams,
+            ..
+        }) => {
             let named = streams.len();
-            let outcomes = server.orders.carry_out(step, streams);
-            let done = outcomes.is_some();
+            let answer = server.orders.carry_out(list, step, streams);
+            let done = matches!(answer, Provisioned::Done(_));
             tracing::info!(named, ?step, done, "static streams");
-            secrets::encode(&outcomes.map_or(Provisioned::NotNow, Provisioned::Done))
+            secrets::encode(&answer)
         }
         None => secrets::encode(&Response::Malformed),
     };

@@ -20,6 +20,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::Duration;
 
 use abi::BootId;
 use abi::boot::Origin;
@@ -137,6 +139,21 @@ fn make_runtime_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
+/// Times that the lock is tried, and the time between two. Whoever asks whether a data plane lives
+/// holds it for an instant.
+const LOCK_TRIES: u32 = 20;
+const LOCK_EVERY: Duration = Duration::from_millis(5);
+
+fn lock_soon(file: &File) -> Result<(), TryLockError> {
+    for _ in 1..LOCK_TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::park_timeout(LOCK_EVERY),
+            done => return done,
+        }
+    }
+    file.try_lock()
+}
+
 /// Takes the lock that keeps a second data plane from the same runtime directory.
 fn lock(path: &Path) -> Result<File, MainError> {
     let mut file = OpenOptions::new()
@@ -146,7 +163,7 @@ fn lock(path: &Path) -> Result<File, MainError> {
         .mode(0o600)
         .open(path)
         .map_err(MainError::RuntimeDir)?;
-    match file.try_lock() {
+    match lock_soon(&file) {
         Ok(()) => {
             file.set_len(0).map_err(MainError::RuntimeDir)?;
             writeln!(file, "{}", std::process::id()).map_err(MainError::RuntimeDir)?;

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use abi::provision::{StaticOutcome, StaticStream, Step};
+use abi::secrets::Provisioned;
 use worker::{Order, PolicyInbox};
 
 use crate::register::{Opening, Register};
@@ -45,17 +46,29 @@ impl Orders {
         }
     }
 
-    /// Has the workers do `step` with `streams`, and waits for what becomes of them; `None` if no
-    /// worker runs or it takes too long.
+    /// Has the workers do `step` of a list with `streams`, and waits for what becomes of them.
     pub(crate) fn carry_out(
         &mut self,
+        list: u64,
         step: Step,
         streams: Vec<StaticStream>,
-    ) -> Option<Vec<StaticOutcome>> {
+    ) -> Provisioned {
+        if step == Step::Begin {
+            self.register.begin(list);
+        } else if !self.register.is_at(list) {
+            return Provisioned::Overtaken;
+        }
+        let outcomes = self.go(step, streams);
+        outcomes.map_or(Provisioned::NotNow, Provisioned::Done)
+    }
+
+    /// `None` if no worker runs or it takes too long.
+    fn go(&mut self, step: Step, streams: Vec<StaticStream>) -> Option<Vec<StaticOutcome>> {
         let workers = self.inboxes.get()?.len();
         let mut patience = Patience(LOOKS);
         self.finish(&mut patience)?;
         match step {
+            Step::Begin => Some(Vec::new()),
             Step::Keep => {
                 streams.iter().for_each(|stream| self.register.keep(stream));
                 Some(Vec::new())

@@ -18,6 +18,8 @@ type Digest = [u64; 2];
 #[derive(Debug, Default)]
 pub(crate) struct Register {
     seeds: [RandomState; 2],
+    /// The operator's list that is in work or was last.
+    list: Option<u64>,
     streams: HashMap<Digest, Entry>,
     /// Keys that streams send or have sent under.
     spent: HashSet<Digest>,
@@ -30,7 +32,7 @@ struct Entry {
     number: u32,
     /// `None` until the workers have told it.
     outcome: Option<StaticOutcome>,
-    /// Whether the list that comes in has it.
+    /// Whether the list in work has it.
     stays: bool,
     sends_under: Vec<Digest>,
 }
@@ -50,7 +52,20 @@ enum Known {
 }
 
 impl Register {
-    /// Notes that the list that comes in has `stream`.
+    /// Begins a list. What one before had kept, and not come to close, is as it was.
+    pub(crate) fn begin(&mut self, list: u64) {
+        self.list = Some(list);
+        for entry in self.streams.values_mut() {
+            entry.stays = false;
+        }
+    }
+
+    /// Whether `list` is the one that began last.
+    pub(crate) fn is_at(&self, list: u64) -> bool {
+        self.list == Some(list)
+    }
+
+    /// Notes that the list in work has `stream`.
     pub(crate) fn keep(&mut self, stream: &StaticStream) {
         let digest = self.digest(stream);
         if let Some(entry) = self.streams.get_mut(&digest) {
@@ -61,11 +76,7 @@ impl Register {
     /// Takes out all streams that the list does not have; returns their numbers.
     pub(crate) fn take_others(&mut self) -> Vec<u32> {
         let others = self.streams.extract_if(|_, entry| !entry.stays);
-        let numbers = others.map(|(_, entry)| entry.number).collect();
-        self.streams
-            .values_mut()
-            .for_each(|entry| entry.stays = false);
-        numbers
+        others.map(|(_, entry)| entry.number).collect()
     }
 
     /// Enters `streams`; returns those that workers are to open, with their numbers.
@@ -202,6 +213,7 @@ mod tests {
         register: &mut Register,
         list: &[StaticStream],
     ) -> (Vec<u32>, usize, Vec<StaticOutcome>) {
+        register.begin(1);
         list.iter().for_each(|stream| register.keep(stream));
         let mut closed = register.take_others();
         closed.sort_unstable();
@@ -237,6 +249,20 @@ mod tests {
         let mut both = stream(4, 4);
         both.server = both.client.clone();
         assert_eq!(replace(&mut register, &[both]).2, [reused]);
+    }
+
+    #[test]
+    fn what_an_overtaken_list_kept_is_not_kept_by_the_next() {
+        let mut register = Register::default();
+        let [a, b] = [stream(1, 1), stream(2, 2)];
+        assert!(!register.is_at(1));
+        replace(&mut register, &[a.clone(), b.clone()]);
+        register.begin(2);
+        register.keep(&a);
+        register.begin(3);
+        assert!(register.is_at(3) && !register.is_at(2));
+        register.keep(&b);
+        assert_eq!(register.take_others(), [0]);
     }
 
     #[test]

@@ -349,7 +349,7 @@ fn search(given: &mut Given) -> Result<Option<Search>, String> {
 fn traffics(given: &mut Given) -> Result<Traffics, String> {
     let default = Traffics::default();
     let direction = given.named("direction", Direction::from_name)?;
-    let percent = given.within("bad-percent", 0..=99)?.unwrap_or(50);
+    let percent = given.within("bad-percent", 0..=96)?.unwrap_or(50);
     Ok(Traffics {
         direction: direction.unwrap_or(default.direction),
         mix: given.named("mix", Mix::from_name)?.unwrap_or(default.mix),
@@ -478,7 +478,7 @@ mod tests {
             ("--search 1:inf", "--search wants LOW:HIGH, not 1:inf"),
             ("--loss nan", "--loss wants 0 to 1, not NaN"),
             ("--descriptors 0", "--descriptors wants 32 to 32768, not 0"),
-            ("--bad-percent 100", "--bad-percent wants 0 to 99, not 100"),
+            ("--bad-percent 100", "--bad-percent wants 0 to 96, not 100"),
         ] {
             let line = format!("run --streams s --outside a --inside b {option}");
             assert_eq!(parse(&line).unwrap_err(), wanted);

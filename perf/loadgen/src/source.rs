@@ -53,7 +53,7 @@ pub struct Traffics {
     pub mix: Mix,
     /// Whether talkers send reports.
     pub rtcp: bool,
-    /// A fault, and how many packets in a hundred have it, below 100.
+    /// A fault, and how many packets in a hundred have it, up to 96: a burst has a good one.
     pub bad: Option<(Fault, u8)>,
     /// Where the order of the streams comes from.
     pub seed: u64,

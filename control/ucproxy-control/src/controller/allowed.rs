@@ -159,6 +159,7 @@ mod tests {
     fn streams_take_operate_and_secrets() {
         let controller = controller();
         let open = Request::ProvisionStreams {
+            list: 1,
             step: Step::Open,
             streams: Vec::new(),
         };

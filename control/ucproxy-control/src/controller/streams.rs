@@ -14,6 +14,7 @@ impl Controller {
     /// over many.
     pub(super) fn provision_streams(
         &self,
+        list: u64,
         step: Step,
         streams: Vec<StaticStream>,
         reply: Sender<Response>,
@@ -21,7 +22,7 @@ impl Controller {
         let runtime_dir = self.args.runtime_dir.clone();
         let waits = reply.clone();
         let open = move || {
-            let done = socket::provision_streams(&runtime_dir, step, &streams);
+            let done = socket::provision_streams(&runtime_dir, list, step, &streams);
             let response = match done {
                 Ok(outcomes) => Response::Streams { outcomes },
                 Err(error) => refused(&error),
