@@ -1,6 +1,5 @@
 //! `media provision`: media streams that no signalling sets up.
 
-use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
@@ -40,13 +39,6 @@ pub(crate) enum MediaError {
         whose: &'static str,
         error: SideError,
     },
-    #[error("{path}, line {line}: {what} in line {first} already")]
-    Twice {
-        path: PathBuf,
-        line: usize,
-        what: &'static str,
-        first: usize,
-    },
     #[error("{0}")]
     Failed(Failure),
     #[error("control answered something else than was asked")]
@@ -74,8 +66,6 @@ pub(crate) enum SideError {
     UnknownSuite,
     #[error("'receive' and 'transmit' are the suite's key and salt in hexadecimal, {0} digits")]
     Key(usize),
-    #[error("'receive' and 'transmit' are the same: a key protects one direction")]
-    OneKey,
 }
 
 fn suites() -> String {
@@ -208,38 +198,7 @@ fn streams(path: &Path, lines: &[Line]) -> Result<Vec<StaticStream>, MediaError>
             server: side("server", &line.server)?,
         })
     };
-    let streams = lines.iter().map(stream).collect::<Result<Vec<_>, _>>()?;
-    check_uniqueness(path, lines, &streams)?;
-    Ok(streams)
-}
-
-/// No stream is named twice, and no key is sent under by two.
-fn check_uniqueness(
-    path: &Path,
-    lines: &[Line],
-    streams: &[StaticStream],
-) -> Result<(), MediaError> {
-    let mut seen = HashMap::new();
-    let mut keys: HashMap<&[u8], usize> = HashMap::new();
-    for (Line { number, .. }, stream) in lines.iter().zip(streams) {
-        let twice = |what, first| MediaError::Twice {
-            path: path.to_owned(),
-            line: *number,
-            what,
-            first,
-        };
-        if let Some(first) = seen.insert(stream, *number) {
-            return Err(twice("the same stream is", first));
-        }
-        for side in [&stream.client, &stream.server] {
-            if side.suite != 0
-                && let Some(first) = keys.insert(&side.transmit, *number)
-            {
-                return Err(twice("a key of 'transmit' is", first));
-            }
-        }
-    }
-    Ok(())
+    lines.iter().map(stream).collect()
 }
 
 fn side(line: &LineSide) -> Result<StaticSide, SideError> {
@@ -259,18 +218,14 @@ fn side(line: &LineSide) -> Result<StaticSide, SideError> {
             (suite.id(), key(&line.receive)?, key(&line.transmit)?)
         }
     };
-    let side = StaticSide {
+    Ok(StaticSide {
         local: line.local.ip(),
         peer: line.peer,
         rtcp_mux: line.rtcp_mux,
         suite,
         receive,
         transmit,
-    };
-    if side.has_one_key() {
-        return Err(SideError::OneKey);
-    }
-    Ok(side)
+    })
 }
 
 fn check_addresses(line: &LineSide) -> Result<(), SideError> {
@@ -345,7 +300,7 @@ mod tests {
         let good = side(&line(|_| {})).unwrap();
         assert_eq!((good.suite, good.receive[0], good.transmit[0]), (1, 1, 2));
         type Edit = fn(&mut LineSide);
-        let cases: [(Edit, SideError); 11] = [
+        let cases: [(Edit, SideError); 10] = [
             (
                 |side| side.suite = Some("ROT13".into()),
                 SideError::UnknownSuite,
@@ -353,10 +308,6 @@ mod tests {
             (|side| side.suite = None, SideError::NoSuite),
             (|side| side.transmit = None, SideError::Key(60)),
             (|side| side.receive = Some("0f".into()), SideError::Key(60)),
-            (
-                |side| side.transmit.clone_from(&side.receive),
-                SideError::OneKey,
-            ),
             (|side| side.local.set_port(5_004), SideError::LocalPort),
             (|side| side.peer.set_port(0), SideError::PeerPort),
             (|side| side.peer.set_port(65_535), SideError::NoRtcpPort),
@@ -384,39 +335,6 @@ mod tests {
                 .to_string()
                 .contains("AEAD_AES_256_GCM")
         );
-    }
-
-    fn stream(number: usize, client: LineSide) -> Line {
-        let server = line(|side| {
-            (side.suite, side.receive, side.transmit) = (None, None, None);
-            side.peer.set_port(6_000 + u16::try_from(number).unwrap());
-        });
-        Line {
-            client,
-            server,
-            number,
-        }
-    }
-
-    #[test]
-    fn a_key_is_sent_under_in_one_line() {
-        let of = |lines: &[Line]| streams(Path::new("f"), lines).map(|all| all.len());
-        let other = line(|side| side.transmit = Some(key(3)));
-        assert_eq!(of(&[stream(1, line(|_| {})), stream(2, other)]).unwrap(), 2);
-        let twice = of(&[stream(4, line(|_| {})), stream(9, line(|_| {}))]).unwrap_err();
-        assert_eq!(
-            twice.to_string(),
-            "f, line 9: a key of 'transmit' is in line 4 already"
-        );
-        let same = [
-            stream(3, line(|_| {})),
-            Line {
-                number: 5,
-                ..stream(3, line(|_| {}))
-            },
-        ];
-        let said = of(&same).unwrap_err().to_string();
-        assert_eq!(said, "f, line 5: the same stream is in line 3 already");
     }
 
     #[test]

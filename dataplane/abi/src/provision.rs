@@ -58,14 +58,6 @@ pub struct StaticSide {
     pub transmit: Vec<u8>,
 }
 
-impl StaticSide {
-    /// Whether one key is to protect both directions.
-    #[must_use]
-    pub fn has_one_key(&self) -> bool {
-        self.suite != 0 && self.receive == self.transmit
-    }
-}
-
 impl fmt::Debug for StaticSide {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StaticSide")

@@ -128,7 +128,7 @@ reasons! {
     MediaUnknownSource "media-unknown-source" "media from an address that nobody signalled";
     MediaPortsExhausted "media-ports-exhausted" "no media port is free";
     MediaNoTermination "media-no-termination" "no media address of the policy";
-    MediaKeyReused "media-key-reused" "key that media has been sent under before";
+    MediaKeyReused "media-key-reused" "key that protects, or has protected, another way of media";
     MediaNoRemote "media-no-remote" "other side's media address is not known yet";
     MediaNoKey "media-no-key" "keys are known for one direction only";
     MediaOnHold "media-on-hold" "signalling does not allow media this way now";

@@ -2,8 +2,9 @@
 //!
 //! [`Region`] maps the file through which control and data plane talk, as plain words: what they
 //! mean is `abi`'s business. [`LockedBytes`] keeps a private key out of swap and core dumps.
-//! [`lives`] tells whether the process that made a region still runs. [`Heap`] is an allocator that asks for huge pages: thousands of sessions are more memory than
-//! the TLB reaches otherwise (`docs/decisions/0006-tcp-cost.md`).
+//! [`lives`] tells whether the process that made a region still runs. [`Heap`] is an allocator
+//! that asks for huge pages: thousands of sessions are more memory than the TLB reaches otherwise
+//! (`docs/decisions/0006-tcp-cost.md`).
 //!
 //! Deliberately absent: the layout, and anything that waits or keeps a lock.
 

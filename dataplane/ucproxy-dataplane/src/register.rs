@@ -9,7 +9,7 @@ use std::collections::hash_map::{HashMap, RandomState};
 use std::hash::{BuildHasher, Hash};
 
 use abi::Reason;
-use abi::provision::{StaticOutcome, StaticSide, StaticStream};
+use abi::provision::{StaticOutcome, StaticStream};
 
 /// What stands for a stream or a key: no copy of keys is kept.
 type Digest = [u64; 2];
@@ -110,7 +110,7 @@ impl Register {
         let sides = [&stream.client, &stream.server];
         let sides = || sides.into_iter().filter(|side| side.suite != 0);
         let sends_under: Vec<_> = sides().map(|side| self.digest(&side.transmit)).collect();
-        let is_reused = sides().any(StaticSide::has_one_key)
+        let is_reused = sides().any(|side| side.receive == side.transmit)
             || sends_under.iter().any(|key| self.spent.contains(key))
             || matches!(sends_under[..], [client, server] if client == server);
         if is_reused {
@@ -181,6 +181,8 @@ fn refused(reason: Reason) -> StaticOutcome {
 
 #[cfg(test)]
 mod tests {
+    use abi::provision::StaticSide;
+
     use super::*;
 
     const OPEN: StaticOutcome = StaticOutcome::Open {

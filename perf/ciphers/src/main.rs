@@ -20,13 +20,10 @@ const SUITES: [Suite; 5] = [
     Suite::AeadAes256Gcm,
 ];
 
-const TOOL: Tool<'_> = Tool {
-    name: "perf-ciphers",
-    about: "What opening an SRTP packet costs, beside libsrtp and the burst of ciphers alone.",
-    noun: "question",
-    questions: &[],
-    options: &[],
-};
+const TOOL: Tool<'_> = Tool::of_one_question(
+    "perf-ciphers",
+    "What opening an SRTP packet costs, beside libsrtp and the burst of ciphers alone.",
+);
 
 fn main() -> ExitCode {
     TOOL.main(run)

@@ -34,13 +34,10 @@ const SINGLE: &str = "our table, one at a time";
 const HASHBROWN: &str = "hashbrown";
 const FLAT: &str = "flat table by port, burst of 32";
 
-const TOOL: Tool<'_> = Tool {
-    name: "perf-flow",
-    about: "What finding a packet's flow costs: in our table, in hashbrown, in a flat table.",
-    noun: "question",
-    questions: &[],
-    options: &[],
-};
+const TOOL: Tool<'_> = Tool::of_one_question(
+    "perf-flow",
+    "What finding a packet's flow costs: in our table, in hashbrown, in a flat table.",
+);
 
 fn main() -> ExitCode {
     TOOL.main(run)

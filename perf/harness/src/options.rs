@@ -202,6 +202,20 @@ fn number(option: &str, given: &str, least: usize, most: usize) -> Result<usize,
     })
 }
 
+impl<'t> Tool<'t> {
+    /// A benchmark with one question and no options of its own.
+    #[must_use]
+    pub const fn of_one_question(name: &'t str, about: &'t str) -> Self {
+        Self {
+            name,
+            about,
+            noun: "question",
+            questions: &[],
+            options: &[],
+        }
+    }
+}
+
 impl Tool<'_> {
     /// The program: does what the command line says with `run`, or says how to use it, or what
     /// is wrong with the command line, of which nothing is done then.

@@ -39,13 +39,10 @@ const METHOD: &str = "Each worker runs on a core of its own and polls its queues
     Placed by RSS: each packet comes in by the queue that the symmetric Toeplitz hash names, and \
     is handed over to the owner of its stream if that is another.";
 
-const TOOL: Tool<'_> = Tool {
-    name: "perf-scaling",
-    about: "How the rate of media grows with workers, one a core.",
-    noun: "question",
-    questions: &[],
-    options: &[],
-};
+const TOOL: Tool<'_> = Tool::of_one_question(
+    "perf-scaling",
+    "How the rate of media grows with workers, one a core.",
+);
 
 fn main() -> ExitCode {
     TOOL.main(run)

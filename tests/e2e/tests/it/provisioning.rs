@@ -25,7 +25,7 @@ fn what_is_in_both_lists_goes_on_and_no_key_comes_back() -> Result<()> {
         ensure(open == 6, || format!("{open} streams"))?;
         let again = list(&format!("{a}{b}{clear}{c}"));
         let said = again.unwrap_or_else(|error| error.to_string());
-        let refusal = "line 1: key that media has been sent under before";
+        let refusal = "line 1: key that protects, or has protected, another way of media";
         ensure(said.contains(refusal), || said.clone())?;
         steady.stop()?;
         list("")?;
