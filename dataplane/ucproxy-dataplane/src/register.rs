@@ -290,6 +290,7 @@ mod tests {
         let mut secret = stream(1, 1);
         secret.client.transmit = vec![0xaa; 30];
         replace(&mut register, &[secret]);
-        assert!(!format!("{register:?}").contains("170"));
+        // Digests may hold any number, but hardly three like these in a row.
+        assert!(!format!("{register:?}").contains("170, 170, 170"));
     }
 }
