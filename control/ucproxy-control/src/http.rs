@@ -1,7 +1,7 @@
 //! The metrics' endpoint: as much of HTTP/1.1 (RFC 9112) as a scraper needs. One request a
 //! connection, whose headers are read and not looked at.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
@@ -100,9 +100,12 @@ fn read_head(stream: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     let mut chunk = [0; 1024];
     while !head.windows(END.len()).any(|w| w == END) && head.len() < REQUEST_MAX {
-        match stream.read(&mut chunk)? {
-            0 => break,
-            n => head.extend(chunk.iter().take(n)),
+        match stream.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(n) => head.extend(chunk.iter().take(n)),
+            // SIGHUP is no reason to give up a scraper.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(head)
