@@ -47,6 +47,9 @@ fn set_up_kernel() {
         let more = if is_ipv6 { "/64 nodad" } else { "/24" };
         ip(&format!("addr add {kernel}{more} dev tap0"));
         ip(&format!("neigh add {ours} lladdr {} dev tap0", text(OURS)));
+        // An IPv6 address is there at once, but what is sent to it is taken in only when the
+        // kernel's own work for it is done.
+        while !ip(&format!("route get {kernel}")).starts_with("local") {}
     }
 }
 

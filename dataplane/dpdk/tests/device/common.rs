@@ -47,13 +47,15 @@ pub(crate) fn own_namespace() {
     assert_eq!(rc, 0, "run as root");
 }
 
-/// Runs iproute2.
-pub(crate) fn ip(args: &str) {
-    let status = Command::new("ip")
+/// Runs iproute2; returns what it says.
+pub(crate) fn ip(args: &str) -> String {
+    let output = Command::new("ip")
         .args(args.split_whitespace())
-        .status()
+        .output()
         .unwrap();
-    assert!(status.success(), "ip {args}");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "ip {args}: {error}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// A closure's type is named after the function around it, which is the test.
