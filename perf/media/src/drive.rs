@@ -1,5 +1,7 @@
 //! One run: packets through the worker's path, and how long each part took.
 
+use core::ops::Range;
+
 use abi::Now;
 use dpdk::{Clock, Mbuf};
 use ip::Stack;
@@ -28,6 +30,9 @@ pub(crate) struct Run {
     engine: MediaEngine<Mbuf>,
     stack: Stack<Mbuf>,
     frames: Frames,
+    /// Frames that are each the first of their stream. What they take is not counted: the stream
+    /// finds its way out by them, and learns its peer's address.
+    firsts: usize,
     from: Leg,
     is_bad: bool,
     /// Packets that arrive together.
@@ -35,7 +40,8 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Opens `streams` streams and makes `packets` packets.
+    /// Opens `streams` streams and makes `packets` packets, and one more for each stream to begin
+    /// with.
     pub(crate) fn new(network: &mut Network, case: &Case, streams: u32, packets: usize) -> Self {
         let now = Now::from_nanos(network.clock.now());
         let mut engine = MediaEngine::new(0, 1, streams, 1).expect("engine");
@@ -57,12 +63,13 @@ impl Run {
             })
             .collect();
         let stations = network.stations(case.from);
-        let frames = Frames::make(case, &local, stations, packets);
+        let frames = Frames::make(case, &local, stations, local.len() + packets);
         let stack = network.stack(now);
         Self {
             engine,
             stack,
             frames,
+            firsts: local.len(),
             from: case.from,
             is_bad: case.bad.is_some(),
             block: BLOCK,
@@ -76,34 +83,14 @@ impl Run {
 
     /// Sends all packets through. Every good one must come out, every bad one be counted.
     pub(crate) fn go(&mut self, network: &mut Network, with_parts: bool) -> Cost {
-        let count = self.frames.count();
-        let mut meter = Meter::new(network.clock, with_parts);
-        let (mut total, mut arrived) = (0, 0);
+        let (all, firsts) = (self.frames.count(), self.firsts);
         let refused_before = refused(network);
-        let mut waiting = self.frames.iter();
-        loop {
-            let block: Vec<Mbuf> = waiting
-                .by_ref()
-                .take(self.block)
-                .map(|bytes| network.frame(bytes))
-                .collect();
-            if block.is_empty() {
-                break;
-            }
-            inject(network, self.from, block);
-            let began = network.clock.now();
-            meter.last = began;
-            block_through(
-                network,
-                self.from,
-                &mut self.engine,
-                &mut self.stack,
-                &mut meter,
-            );
-            total += network.clock.now() - began;
-            arrived += drain(network, self.from.other());
-        }
-        let lost = count - arrived;
+        let mut untimed = Meter::new(network.clock, false);
+        let (_, mut arrived) = self.pass(network, 0..firsts, &mut untimed);
+        let mut meter = Meter::new(network.clock, with_parts);
+        let (total, arrived_later) = self.pass(network, firsts..all, &mut meter);
+        arrived += arrived_later;
+        let lost = all - arrived;
         assert!(
             lost == 0 || self.is_bad,
             "{lost} packets were lost: {:?}",
@@ -111,10 +98,38 @@ impl Run {
         );
         let refused = refused(network) - refused_before;
         assert_eq!(lost as u64, refused, "each is counted once");
-        let each = |nanos: u64| nanos as f64 / count as f64;
+        let each = |nanos: u64| nanos as f64 / (all - firsts) as f64;
         Cost {
             total: each(total),
             parts: meter.parts.map(each),
+        }
+    }
+
+    /// Sends a range of the packets through. Returns the nanoseconds that it took, and how many
+    /// came out.
+    fn pass(
+        &mut self,
+        network: &mut Network,
+        range: Range<usize>,
+        meter: &mut Meter,
+    ) -> (u64, usize) {
+        let (mut total, mut arrived) = (0, 0);
+        let mut waiting = self.frames.iter().skip(range.start).take(range.len());
+        loop {
+            let block: Vec<Mbuf> = waiting
+                .by_ref()
+                .take(self.block)
+                .map(|bytes| network.frame(bytes))
+                .collect();
+            if block.is_empty() {
+                return (total, arrived);
+            }
+            inject(network, self.from, block);
+            let began = network.clock.now();
+            meter.last = began;
+            block_through(network, self.from, &mut self.engine, &mut self.stack, meter);
+            total += network.clock.now() - began;
+            arrived += drain(network, self.from.other());
         }
     }
 }

@@ -87,6 +87,10 @@ impl<F: Frame> Waiting<F> {
     }
 }
 
+/// Datagrams that are looked at while a step of fetching what is behind takes place: some hundred
+/// nanoseconds.
+const STEP_BEHIND: usize = 6;
+
 /// Fetches memory by the processor's own instruction.
 pub(super) struct Prefetch;
 
@@ -123,12 +127,43 @@ impl<F: Frame> MediaEngine<F> {
             octets: 0,
         });
         if queued.is_err() {
-            counters.refuse(Reason::NoBuffer);
+            return counters.refuse(Reason::NoBuffer);
+        }
+        self.fetch_behind();
+    }
+
+    /// Has fetched what leads to the streams of datagrams that came before, each a step at a time:
+    /// so their memory is on its way while the next frames are looked at.
+    ///
+    /// Signalling may still end a stream or open another on its port, so that nothing is kept of
+    /// what is found here.
+    #[inline]
+    fn fetch_behind(&mut self) {
+        let last = self.line.len() - 1;
+        let behind = |steps: usize| last.checked_sub(steps * STEP_BEHIND);
+        if let Some(waiting) = behind(1).and_then(|at| self.line.get_mut(at))
+            && let Some(place) = self.terminations.place(waiting.port)
+        {
+            waiting.place = place;
+            if let Some(stream) = self.streams.get(place.slot as usize) {
+                prefetch(stream);
+            }
+        }
+        if let Some(waiting) = behind(2).and_then(|at| self.line.get(at)) {
+            self.fetch_stream(waiting.place);
         }
     }
 
-    /// Finds each packet's stream, and has fetched what it needs first. A packet to a port that no
-    /// stream has open is dropped.
+    #[inline]
+    fn fetch_stream(&self, Place { slot, leg, .. }: Place) {
+        if let Some(Some(open)) = self.streams.get(slot as usize) {
+            open.stream.fetch(leg, &Prefetch);
+            prefetch(open.exits[leg.other()].rtp());
+        }
+    }
+
+    /// Finds each packet's stream, and has fetched what the latest still need. A packet to a port
+    /// that no stream has open is dropped.
     ///
     /// Loops of their own, with little else in them: so the processor has the loads of many
     /// packets under way at once where the tables are larger than its caches.
@@ -144,12 +179,9 @@ impl<F: Frame> MediaEngine<F> {
                 waiting.step = Step::Refused;
             }
         }
-        for waiting in &self.line {
-            let Place { slot, leg, .. } = waiting.place;
-            if let Some(Some(open)) = self.streams.get(slot as usize) {
-                open.stream.fetch(leg, &Prefetch);
-                prefetch(open.exits[leg.other()].rtp());
-            }
+        let fetched = self.line.len().saturating_sub(2 * STEP_BEHIND);
+        for waiting in self.line.iter().skip(fetched) {
+            self.fetch_stream(waiting.place);
         }
     }
 
