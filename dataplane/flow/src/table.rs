@@ -1,6 +1,7 @@
 //! The flow table of one worker.
 
 use abi::Reason;
+use crypto::prefetch;
 
 use crate::{FlowId, FlowKey, HashSeed};
 
@@ -83,7 +84,6 @@ struct Lookup {
     probe: Probe,
     overflow: u32,
     candidate: u32,
-    generation: u32,
 }
 
 /// Flows of one worker by key, a fixed number of them.
@@ -166,9 +166,9 @@ impl FlowTable {
 
     /// Looks up to [`LOOKUP_BURST`] keys up together; `found[i]` tells the flow with `keys[i]`.
     ///
-    /// Looks up as many as the shorter slice has. The stages are loops of their own, and those
-    /// that wait for memory do little else, so that the processor has the loads of a whole stage
-    /// under way at once.
+    /// Looks up as many as the shorter slice has. Each stage has fetched what the next one reads,
+    /// and waits for nothing itself: so the processor has the misses of a whole stage under way at
+    /// once.
     pub fn get_burst(&self, keys: &[FlowKey], found: &mut [Option<FlowId>]) {
         let mut burst = [Lookup::default(); LOOKUP_BURST];
         for (keys, found) in keys
@@ -177,25 +177,25 @@ impl FlowTable {
         {
             for (lookup, key) in burst.iter_mut().zip(keys) {
                 lookup.probe = self.probe(key);
+                if let Some(bucket) = self.bucket(lookup.probe.bucket) {
+                    prefetch(bucket);
+                }
             }
             let burst = burst.get_mut(..keys.len()).unwrap_or_default();
             for lookup in &mut *burst {
                 lookup.overflow = self.bucket(lookup.probe.bucket).map_or(0, |b| b.overflow);
-            }
-            for lookup in &mut *burst {
                 lookup.candidate = self.candidate(lookup.probe);
-            }
-            for lookup in &mut *burst {
-                lookup.generation = self.entry(lookup.candidate).map_or(0, |e| e.generation);
+                if let Some(entry) = self.entry(lookup.candidate) {
+                    prefetch(entry);
+                }
             }
             for ((lookup, key), found) in burst.iter().zip(keys).zip(found) {
-                let entry = self.entry(lookup.candidate);
-                *found = if entry.is_some_and(|entry| entry.key.same(key)) {
-                    Some(FlowId::new(lookup.candidate, lookup.generation))
-                } else if lookup.candidate == NIL && lookup.overflow == 0 {
-                    None
-                } else {
-                    self.find(key, lookup.probe).map(|(_, _, id)| id)
+                *found = match self.entry(lookup.candidate) {
+                    Some(entry) if entry.key.same(key) => {
+                        Some(FlowId::new(lookup.candidate, entry.generation))
+                    }
+                    None if lookup.overflow == 0 => None,
+                    _ => self.find(key, lookup.probe).map(|(_, _, id)| id),
                 };
             }
         }
