@@ -1,7 +1,6 @@
 //! Kamailio in place of a call manager: registrar and proxy on the inside network.
 
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -112,7 +111,7 @@ impl Kamailio {
     /// When it does not end.
     pub fn stop(mut self) -> Result<()> {
         self.process.signal(Signal::SIGTERM);
-        self.process.wait_exit(Duration::from_secs(10)).map(|_| ())
+        self.process.wait_exit(STEP).map(|_| ())
     }
 
     /// The address that phones on its own network use.

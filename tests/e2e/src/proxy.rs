@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
@@ -154,7 +153,7 @@ impl<'l> Proxy<'l> {
     /// # Errors
     /// When a process ends, or it takes too long.
     pub fn wait_ready(&mut self) -> Result<()> {
-        let deadline = Deadline::after(Duration::from_secs(60));
+        let deadline = Deadline::after(STEP);
         loop {
             let status = self.show("status");
             let control = self.control.as_ref().map(Process::pid);
