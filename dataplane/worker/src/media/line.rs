@@ -135,8 +135,8 @@ impl<F: Frame> MediaEngine<F> {
     /// Has fetched what leads to the streams of datagrams that came before, each a step at a time:
     /// so their memory is on its way while the next frames are looked at.
     ///
-    /// Signalling may still end a stream or open another on its port, so that nothing is kept of
-    /// what is found here.
+    /// Signalling may still end a stream or open another on its port, so [`Self::locate`] asks
+    /// anew.
     #[inline]
     fn fetch_behind(&mut self) {
         let last = self.line.len() - 1;
