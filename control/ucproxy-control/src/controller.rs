@@ -12,7 +12,7 @@ mod wanted;
 
 use std::collections::VecDeque;
 use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use abi::Limits;
 use admin::{Failure, Request, Response};
@@ -122,7 +122,7 @@ impl Controller {
     }
 
     /// Answers an operator, or notes who waits for an answer.
-    pub(crate) fn handle(&mut self, call: Call, now: Instant) {
+    pub(crate) fn handle(&mut self, call: Call) {
         if let Err(failure) = self.may_ask(&call.peer, &call.request) {
             return send(&call.reply, Response::Failed(failure));
         }
@@ -142,12 +142,12 @@ impl Controller {
             | Request::InstallLicence { .. }
             | Request::RemoveLicence { .. }
             | Request::SetTlsLimit { .. }
-            | Request::ClearConfiguration { .. } => self.change(call, now),
+            | Request::ClearConfiguration { .. } => self.change(call),
         }
     }
 
     /// Changes what runs, now or once the changes before are through.
-    fn change(&mut self, call: Call, now: Instant) {
+    fn change(&mut self, call: Call) {
         if self.pending.is_none() {
             let enforce = call.request.enforces();
             let proposal = self.proposal(call.request).and_then(|proposal| {
@@ -160,7 +160,7 @@ impl Controller {
                         enforce,
                         ..proposal
                     };
-                    self.apply(proposal, &call.peer, call.reply, now);
+                    self.apply(proposal, &call.peer, call.reply);
                 }
                 Err(failure) => send(&call.reply, Response::Failed(failure)),
             };
@@ -173,7 +173,7 @@ impl Controller {
     }
 
     /// Looks after the data plane; returns how long to wait before the next look.
-    pub(crate) fn tick(&mut self, now: Instant) -> Duration {
+    pub(crate) fn tick(&mut self) -> Duration {
         self.look_at_link();
         self.advance();
         self.refresh_limits();
@@ -181,14 +181,14 @@ impl Controller {
             self.remember();
         }
         self.look_for_what_waits();
-        self.settle(now);
+        self.settle();
         if self.is_reload_due {
             self.reload();
         }
         if self.pending.is_none()
             && let Some(call) = self.waiting.pop_front()
         {
-            self.handle(call, now);
+            self.handle(call);
             return Duration::ZERO;
         }
         if self.pending.is_some() {

@@ -130,9 +130,9 @@ fn serve_metrics(metrics: Metrics, events: &Sender<Event>) {
 /// Serves events and looks after the data plane until told to stop.
 fn work(controller: &mut Controller, inbox: &Receiver<Event>) {
     loop {
-        let wait = controller.tick(clock::monotonic());
+        let wait = controller.tick();
         match inbox.recv_timeout(wait) {
-            Ok(Event::Call(call)) => controller.handle(call, clock::monotonic()),
+            Ok(Event::Call(call)) => controller.handle(call),
             Ok(Event::Scrape(reply)) => controller.scrape(&reply),
             Ok(Event::Reload) => controller.reload(),
             Err(RecvTimeoutError::Timeout) => {}

@@ -9,8 +9,8 @@ use crate::args::{Sessions, TlsProxy};
 use crate::config::complain_of;
 use crate::out::{self, CliError, Outcome};
 
-/// Control answers by then: it gives workers ten seconds.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// Control answers by then: it gives workers ten seconds, and waits for its disk as long as that takes.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// `tls-proxy`.
 pub(crate) fn tls_proxy(runtime_dir: &Path, setting: &TlsProxy) -> Result<Outcome, CliError> {

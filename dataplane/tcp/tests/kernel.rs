@@ -115,7 +115,7 @@ mod tests {
         fn run(&mut self, mut serve: impl FnMut(&mut TcpLeg), done: impl Fn(&Self) -> bool) {
             while !done(self) {
                 assert!(
-                    self.begun.elapsed() < Duration::from_secs(120),
+                    self.begun.elapsed() < Duration::from_secs(300),
                     "{:?}",
                     self.legs
                 );
@@ -212,6 +212,14 @@ mod tests {
         got
     }
 
+    /// The usual, but the kernel may take long to bring its device up.
+    fn patient() -> Params {
+        Params {
+            connect: Duration::from_secs(100),
+            ..Params::default()
+        }
+    }
+
     fn kernel_connects(params: Params, loss_in_1000: u32, len: usize) {
         let mut host = Host::new(params, loss_in_1000);
         let data = pattern(len);
@@ -249,7 +257,7 @@ mod tests {
     #[test]
     #[ignore = "needs root and a network namespace: run tests/kernel.sh"]
     fn kernel_client_is_served() {
-        kernel_connects(Params::default(), 0, 1_000_000);
+        kernel_connects(patient(), 0, 1_000_000);
     }
 
     #[test]
@@ -258,7 +266,7 @@ mod tests {
         let large = Params {
             rx_buffer: 1 << 20,
             tx_buffer: 1 << 20,
-            ..Params::default()
+            ..patient()
         };
         kernel_connects(large, 0, 5_000_000);
     }
@@ -266,25 +274,25 @@ mod tests {
     #[test]
     #[ignore = "needs root and a network namespace: run tests/kernel.sh"]
     fn kernel_client_is_served_over_a_bad_line() {
-        kernel_connects(Params::default(), 20, 100_000);
+        kernel_connects(patient(), 20, 100_000);
     }
 
     #[test]
     #[ignore = "needs root and a network namespace: run tests/kernel.sh"]
     fn kernel_server_is_reached() {
-        we_connect(Params::default(), 0, 1_000_000);
+        we_connect(patient(), 0, 1_000_000);
     }
 
     #[test]
     #[ignore = "needs root and a network namespace: run tests/kernel.sh"]
     fn kernel_server_is_reached_over_a_bad_line() {
-        we_connect(Params::default(), 20, 100_000);
+        we_connect(patient(), 20, 100_000);
     }
 
     #[test]
     #[ignore = "needs root and a network namespace: run tests/kernel.sh"]
     fn kernel_that_does_not_listen_refuses() {
-        let mut host = Host::new(Params::default(), 0);
+        let mut host = Host::new(patient(), 0);
         host.connect(
             SocketAddr::new(OURS[0], 20_002),
             SocketAddr::new(KERNEL[0], 9),
@@ -301,7 +309,7 @@ mod tests {
     #[test]
     #[ignore = "needs root and a network namespace: run tests/kernel.sh"]
     fn reset_by_the_kernel_is_noticed_and_ours_is_too() {
-        let mut host = Host::new(Params::default(), 0);
+        let mut host = Host::new(patient(), 0);
         // A kernel socket that is closed with octets unread resets its peer.
         let kernel = thread::spawn(|| {
             let stream = TcpStream::connect((OURS[0], PORT)).unwrap();
@@ -340,7 +348,7 @@ mod tests {
     #[test]
     #[ignore = "needs root and a network namespace: run tests/kernel.sh"]
     fn kernel_is_held_back_while_the_owner_does_not_read() {
-        let mut host = Host::new(Params::default(), 0);
+        let mut host = Host::new(patient(), 0);
         let data = pattern(50_000);
         let sent = data.clone();
         let kernel =

@@ -20,7 +20,7 @@ use crate::wait::{STEP, until};
 use crate::wav;
 
 /// Seconds of tone that a phone has to play where nobody says: longer than most calls.
-pub const TONE_S: u32 = 120;
+pub const TONE_S: u32 = 300;
 
 /// How a phone reaches its call manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

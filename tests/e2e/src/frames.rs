@@ -213,12 +213,12 @@ pub fn send(netns: &Netns, frames: &[Frame]) -> Result<()> {
 /// Waits for `count` audio packets that leave `eth0` for `to`, and sends each a second time.
 ///
 /// # Errors
-/// When the sender fails; it is ended after 20 seconds.
+/// When the sender fails; it is ended after 120 seconds.
 pub fn repeat_audio(netns: &Netns, to: Ipv4Addr, count: u32) -> Result<()> {
     let script = script().display().to_string();
     let (to, count) = (to.to_string(), count.to_string());
     let command = [
-        "timeout", "20", "python3", &script, "eth0", "repeat", &to, &count,
+        "timeout", "120", "python3", &script, "eth0", "repeat", &to, &count,
     ];
     netns.exec(&command).map(|_| ())
 }

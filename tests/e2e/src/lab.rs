@@ -20,7 +20,7 @@ use crate::error::{Failure, Result};
 use crate::frames;
 use crate::netns::{Netns, PREFIX, is_of_a_dead_run, sweep};
 use crate::process::Process;
-use crate::wait::STEP;
+use crate::wait::{POLL, STEP, sleep};
 
 /// Who routes between the two networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -344,9 +344,8 @@ struct Turn {
     file: File,
 }
 
-/// Takes whichever turn is free, or waits for the first.
+/// Takes whichever turn is free first.
 fn take_turn() -> Result<Turn> {
-    let [first, ..] = TURNS;
     loop {
         for path in TURNS {
             let file = open_turn(path)?;
@@ -356,12 +355,7 @@ fn take_turn() -> Result<Turn> {
                 return Ok(turn);
             }
         }
-        let file = open_turn(first)?;
-        file.lock()
-            .map_err(|e| Failure::io("lock", Path::new(first), e))?;
-        if let Some(turn) = Turn::of(first, file) {
-            return Ok(turn);
-        }
+        sleep(POLL);
     }
 }
 

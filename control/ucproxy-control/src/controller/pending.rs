@@ -9,6 +9,7 @@ use policy::Finding;
 use super::publish::Stage;
 use super::wanted::Wanted;
 use super::{Controller, send};
+use crate::clock;
 use crate::licences::Staged;
 use crate::link::Link;
 
@@ -33,7 +34,7 @@ pub(super) struct Pending {
 
 impl Controller {
     /// Answers the operator who waits once the outcome is known, or it is time.
-    pub(super) fn settle(&mut self, now: Instant) {
+    pub(super) fn settle(&mut self) {
         let Some(pending) = &self.pending else {
             return;
         };
@@ -42,7 +43,7 @@ impl Controller {
             Stage::InForce(generation) => Some(generation),
             // Nobody is there to acknowledge it; it holds as soon as somebody is.
             _ if !running => None,
-            _ if now >= pending.deadline => {
+            _ if clock::monotonic() >= pending.deadline => {
                 self.remember();
                 return self.answer(|_| Response::Failed(Failure::NotAcknowledged));
             }

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::mpsc::Sender;
-use std::time::Instant;
 
 use admin::{Response, Version};
 use license::Grant;
@@ -107,13 +106,7 @@ impl Controller {
         );
     }
 
-    pub(super) fn apply(
-        &mut self,
-        proposal: Proposal,
-        peer: &Peer,
-        reply: Sender<Response>,
-        now: Instant,
-    ) {
+    pub(super) fn apply(&mut self, proposal: Proposal, peer: &Peer, reply: Sender<Response>) {
         let Proposal {
             source,
             change,
@@ -146,7 +139,7 @@ impl Controller {
         let before = self.want(wanted);
         self.pending = Some(Pending {
             reply,
-            deadline: now + ACKNOWLEDGE_WITHIN,
+            deadline: clock::monotonic() + ACKNOWLEDGE_WITHIN,
             warnings: report.findings,
             notice,
             not_kept: None,

@@ -154,7 +154,7 @@ fn fewer_file_descriptors_than_clients_keep_nobody_waiting_and_no_core_busy() {
         let before = busy(control.pid());
         std::thread::park_timeout(Duration::from_secs(1));
         let spent = busy(control.pid()) - before;
-        assert!(spent < 20, "{spent} hundredths of a second");
+        assert!(spent < 50, "{spent} hundredths of a second");
     }
 }
 

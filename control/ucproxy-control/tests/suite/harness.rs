@@ -11,7 +11,7 @@ use admin::{Request, Response, Status};
 use super::process::Control;
 
 /// Nothing that is waited for takes longer.
-pub(super) const SOON: Duration = Duration::from_secs(60);
+pub(super) const SOON: Duration = Duration::from_secs(300);
 
 /// A runtime directory, removed at the end.
 pub(super) struct Lab {

@@ -23,7 +23,7 @@ echo "status $status."
 "#;
 
 /// Ends a tool that never says what a test waits for, so that the test fails instead of hanging.
-const PATIENCE_SECONDS: &str = "60";
+const PATIENCE_SECONDS: &str = "300";
 
 struct Terminal {
     child: Child,
@@ -106,7 +106,7 @@ fn kill(signal: &str, pid: &str) {
 /// Waits for the end of process `pid`, which not everywhere has a parent that looks.
 fn wait_end(pid: &str) {
     let pid = pid.parse().unwrap();
-    let mut looks = 0..2_000;
+    let mut looks = 0..12_000;
     while shm::lives(pid, Path::new("/proc/self/no-lock")) {
         assert!(looks.next().is_some(), "{pid} runs on");
         std::thread::park_timeout(Duration::from_millis(10));

@@ -15,6 +15,8 @@ struct Dir(PathBuf);
 impl Dir {
     fn new(test: &str) -> Self {
         let path = env::temp_dir().join(format!("ucproxy-shm-{}-{test}", std::process::id()));
+        // Of a run that was killed and had the same number.
+        fs::remove_dir_all(&path).ok();
         fs::create_dir(&path).unwrap();
         Self(path)
     }

@@ -21,6 +21,8 @@ impl Folder {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("tls-openssl-{}-{n}", std::process::id()));
+        // Of a run that was killed and had the same number.
+        fs::remove_dir_all(&path).ok();
         fs::create_dir(&path).unwrap();
         Self(path)
     }

@@ -131,9 +131,9 @@ fn live_and_die(stage: &mut Stage<'_>, chance: &mut Chance, number: u64) -> Resu
 #[test]
 fn control_dies_while_it_applies_and_no_call_notices() -> Result<()> {
     let kills = kills() * 4 / 5;
-    // One call lasts through them all; none takes a second.
+    // One call lasts through them all; few take a second.
     let setting = Setting {
-        tone_s: TONE_S.saturating_add(u32::try_from(kills).unwrap_or(u32::MAX)),
+        tone_s: TONE_S.saturating_add(u32::try_from(2 * kills).unwrap_or(u32::MAX)),
         ..Setting::default()
     };
     on_one_stage(&setting, |stage| {

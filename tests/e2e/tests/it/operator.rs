@@ -12,7 +12,7 @@ use e2e::wait::STEP;
 use nix::sys::signal::Signal;
 
 /// Longest time that a demo may take until both calls are over.
-const DEMO: Duration = Duration::from_secs(300);
+const DEMO: Duration = Duration::from_secs(900);
 
 /// A demo in this process's namespace, with its output in a file.
 struct Demo {

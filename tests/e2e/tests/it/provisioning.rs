@@ -2,7 +2,7 @@
 
 use e2e::error::{Result, ensure};
 use e2e::provision::{encrypted_stream, provision};
-use e2e::scenario::on_stage;
+use e2e::scenario::{calls_both_ways, on_stage};
 use e2e::show::streams;
 use e2e::stage::Setting;
 use e2e::steady::Steady;
@@ -10,6 +10,8 @@ use e2e::steady::Steady;
 #[test]
 fn what_is_in_both_lists_goes_on_and_no_key_comes_back() -> Result<()> {
     on_stage(&Setting::default(), |stage| {
+        // The proxy must know where everyone is: few packets wait for a neighbour.
+        calls_both_ways(stage)?;
         let (lab, proxy) = (stage.lab, &stage.proxy);
         let list = |lines: &str| provision(lab, proxy, lines);
         let steady = Steady::start(lab, proxy, 4)?;
