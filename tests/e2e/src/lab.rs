@@ -172,11 +172,12 @@ fn settle(hosts: &Netns, addresses: &[Host], router: Host) -> Result<()> {
     route(hosts, phone.v6(), router.v6())
 }
 
-/// Each held by a lab that is up. Labs mostly wait, for speech or for a timer, so two share the
-/// cores of a small machine well; more would make each other late.
-const TURNS: [&str; 2] = [
+/// Each held by a lab that is up. Labs mostly wait, for speech or for a timer, so three share
+/// the cores of a small machine well; more would make each other late.
+const TURNS: [&str; 3] = [
     "/run/lock/ucproxy-lab-0.lock",
     "/run/lock/ucproxy-lab-1.lock",
+    "/run/lock/ucproxy-lab-2.lock",
 ];
 
 impl Lab {
