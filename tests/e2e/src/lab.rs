@@ -14,13 +14,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
 
 use crate::certs::Authority;
 use crate::error::{Failure, Result};
 use crate::frames;
 use crate::netns::{Netns, PREFIX, is_of_a_dead_run, sweep};
 use crate::process::Process;
-use crate::wait::{POLL, STEP, sleep};
+use crate::wait::{STEP, until};
 
 /// Who routes between the two networks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,6 +180,9 @@ const TURNS: [&str; 3] = [
     "/run/lock/ucproxy-lab-1.lock",
     "/run/lock/ucproxy-lab-2.lock",
 ];
+
+/// Longest time that others may keep all turns: a soak runs for hours.
+const TURN: Duration = Duration::from_secs(24 * 3_600);
 
 impl Lab {
     /// Builds a lab of this process's own; what dead runs left behind is removed first.
@@ -347,17 +351,17 @@ struct Turn {
 
 /// Takes whichever turn is free first.
 fn take_turn() -> Result<Turn> {
-    loop {
+    until("a lab that ends", TURN, || {
         for path in TURNS {
             let file = open_turn(path)?;
             if file.try_lock().is_ok()
                 && let Some(turn) = Turn::of(path, file)
             {
-                return Ok(turn);
+                return Ok(Some(turn));
             }
         }
-        sleep(POLL);
-    }
+        Ok(None)
+    })
 }
 
 fn open_turn(path: &str) -> Result<File> {
@@ -368,7 +372,8 @@ impl Turn {
     /// `None` if who held it before has removed the file, and another may have made it anew.
     fn of(path: &'static str, file: File) -> Option<Self> {
         let ours = file.metadata().ok()?.ino();
-        (ours == fs::metadata(path).ok()?.ino()).then_some(Self { path, file })
+        // Made only then: a turn that is dropped removes the file, which is another's here.
+        (ours == fs::metadata(path).ok()?.ino()).then(|| Self { path, file })
     }
 }
 

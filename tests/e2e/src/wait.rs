@@ -13,7 +13,7 @@ use crate::error::{Failure, Result};
 pub const STEP: Duration = Duration::from_secs(120);
 
 /// Time between two looks at a condition.
-pub(crate) const POLL: Duration = Duration::from_millis(20);
+const POLL: Duration = Duration::from_millis(20);
 
 /// Set by Ctrl-C; every wait ends when it is.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
